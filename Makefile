@@ -1,0 +1,93 @@
+# kcore - see README.md. Everything is built under $(B); the tools are in $(B)/bin.
+#   make                          the tools and the library
+#   make check                    the tests; the last line counts them
+#   make SAN=address,undefined    the same under sanitizers, in a build directory of their own
+#   make CC=clang B=build/clang   another compiler
+
+SAN ?=
+B ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+comma := ,
+# make V=1 shows the commands.
+Q := $(if $(V),,@)
+say := $(if $(V),@: ,@echo ) # a blank ends it
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+VERSION := 0.1.0
+
+PKGS := libevent_core libevent_pthreads sqlite3 zlib libzstd liblz4 libisal jansson
+WARN := -Wall -Wextra -Wconversion -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
+	-Wvla -Wundef
+OPT ?= -O2 -g
+HARDEN := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
+CPPFLAGS += -D_GNU_SOURCE -DKCORE_VERSION='"$(VERSION)"' -Ilib -I$(B)/gen $(shell pkg-config --cflags $(PKGS))
+CFLAGS += -std=c17 $(OPT) $(WARN) $(HARDEN) -fPIC -fvisibility=hidden -pthread \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN),-Wl,-z,relro$(comma)-z,now)
+# The libraries a program does not use cost it nothing at start.
+LDLIBS += -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -ldl
+
+ROOMS := base os record wire log catalog group txn replica control net broker client cli
+TOOLS := $(notdir $(patsubst %/main.c,%,$(wildcard cmd/*/main.c)))
+# lib/cli serves only cmd/; it is linked into the tools, not into the shared library.
+LIB_SRC := $(sort $(wildcard $(ROOMS:%=lib/%/*.c)))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+
+all: $(B)/libkcore.a $(B)/libkcore.so $(TOOLS:%=$(B)/bin/%)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(say)CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libkcore.a: $(LIB_OBJ)
+	@rm -f $@
+	$(say)AR $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/libkcore.so: $(filter-out $(B)/lib/cli/%,$(LIB_OBJ)) lib/libkcore.map
+	$(say)LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libkcore.so.0 -Wl,--version-script=lib/libkcore.map \
+		-o $@ $(filter %.o,$^) $(LDLIBS)
+
+define TOOL
+$(B)/bin/$(1): $$(patsubst %.c,$(B)/%.o,$$(sort $$(wildcard cmd/$(1)/*.c))) $(B)/libkcore.a
+	@mkdir -p $$(@D)
+	$$(say)LD $$@
+	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pie -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach t,$(TOOLS),$(eval $(call TOOL,$(t))))
+
+# ---- tests ----------------------------------------------------------------------------------------
+
+# One program a module: tests/unit/<room>_<module>_test.c; tests/unit/<room>_support.c helps its room's.
+UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c))
+
+.SECONDEXPANSION:
+$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o \
+		$$(patsubst %.c,$(B)/%.o,$$(wildcard tests/unit/$$(firstword $$(subst _, ,$$*))_support.c)) \
+		$(B)/libkcore.a
+	$(say)LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+unit: $(UNIT)
+
+check: all unit
+	tests/run B=$(B) SAN=$(SAN)
+
+# ---- housekeeping ---------------------------------------------------------------------------------
+
+deps:
+	tests/tools/deps
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean:
+	rm -rf build
+
+-include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(B)/cmd/*/*.d)
+
+.PHONY: all unit check deps format clean
+.DELETE_ON_ERROR:
+.SECONDARY:
