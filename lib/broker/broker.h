@@ -1,0 +1,35 @@
+/*
+ * broker - the broker as an object. Two may live in one process: no globals, no signals, no exit.
+ */
+#ifndef KCORE_BROKER_BROKER_H
+#define KCORE_BROKER_BROKER_H
+
+#include "base/diag.h"
+#include "base/err.h"
+#include "broker/conf.h"
+#include "net/addr.h"
+#include "os/clock.h"
+
+struct broker;
+
+struct broker_env {
+    const struct os_clock *clock; /* NULL: real */
+    const struct diag *diag;
+};
+
+/* Opens directories and catalog, recovers, binds and starts to serve; returns when it is ready.
+ * conf is copied. */
+int broker_new(struct broker **out, const struct broker_conf *conf, const struct broker_env *env,
+               struct kerr *e);
+/* The i-th listener's address, with its real port; NULL past the last. */
+const struct net_addr *broker_listener(const struct broker *b, int i);
+int broker_topic_count(const struct broker *b);
+/* Set when the broker cannot go on by itself (the catalog's disk has failed): fd becomes readable,
+ * for the main's poll. */
+int broker_fatal_fd(const struct broker *b);
+
+/* Stops accepting, answers what is in flight (for at most grace_ms), flushes, marks a clean stop,
+ * frees. 0, or the first thing that went wrong on the way. */
+int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e);
+
+#endif
