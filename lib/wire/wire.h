@@ -1,7 +1,7 @@
 /*
  * wire - what the generated messages share.
  *
- * lib/wire/schema/<Name>.schema describes one message (an API's request or response, a header, a
+ * lib/wire/schema/<name>.schema describes one message (an API's request or response, a header, a
  * catalog command) in the protocol's own terms; the build turns it into $(B)/gen/wire/<name>.h and
  * .c with plain structs. For the message ProduceRequest:
  *
