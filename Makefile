@@ -31,11 +31,23 @@ ROOMS := base os record wire log catalog group txn replica control net broker cl
 TOOLS := $(notdir $(patsubst %/main.c,%,$(wildcard cmd/*/main.c)))
 # lib/cli serves only cmd/; it is linked into the tools, not into the shared library.
 LIB_SRC := $(sort $(wildcard $(ROOMS:%=lib/%/*.c)))
-LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+# One message of the protocol each, made from its schema.
+MESSAGES := $(patsubst lib/wire/schema/%.schema,$(B)/gen/wire/%,$(sort $(wildcard lib/wire/schema/*.schema)))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o) $(MESSAGES:=.o)
 
 all: $(B)/libkcore.a $(B)/libkcore.so $(TOOLS:%=$(B)/bin/%)
 
-$(B)/%.o: %.c
+$(B)/gen/wire/%.h $(B)/gen/wire/%.c: lib/wire/schema/%.schema lib/wire/gen/parse.awk lib/wire/gen/c.awk
+	@mkdir -p $(@D)
+	$(say)GEN $(@D)/$*
+	$(Q)awk -v part=h -f lib/wire/gen/parse.awk -f lib/wire/gen/c.awk $< >$(B)/gen/wire/$*.h
+	$(Q)awk -v part=c -f lib/wire/gen/parse.awk -f lib/wire/gen/c.awk $< >$(B)/gen/wire/$*.c
+
+$(B)/gen/wire/%.o: $(B)/gen/wire/%.c | $(MESSAGES:=.h)
+	$(say)CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/%.o: %.c | $(MESSAGES:=.h)
 	@mkdir -p $(@D)
 	$(say)CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<

@@ -8,9 +8,10 @@
 #include "base/slice.h"
 
 /*
- * Looks at the front of s. 1: *body is one whole frame without its length, *used what it took; 0:
- * more bytes are needed (*used is 0; once 4 bytes are there *used stays 0 and *want is the whole
- * frame's size); KE_CORRUPT: the length is not positive; KE_TOOBIG: it is over max.
+ * Looks at the front of s. 1: *body is one whole frame without its length, *used what it took with
+ * it, and *want the same; 0: more bytes are needed, *used is 0 and *want how many there must be (4,
+ * then the whole frame's size); KE_CORRUPT: the length is not positive; KE_TOOBIG: it is over max.
+ * *body is set only with 1.
  */
 int frame_parse(struct slice s, size_t max, struct slice *body, size_t *used, size_t *want,
                 struct kerr *e);
