@@ -7,6 +7,8 @@
 SAN ?=
 B ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma := ,
+# make fuzz T=SECONDS for each target
+T ?= 60
 # make V=1 shows the commands.
 Q := $(if $(V),,@)
 say := $(if $(V),@: ,@echo ) # a blank ends it
@@ -22,7 +24,8 @@ OPT ?= -O2 -g
 HARDEN := $(if $(SAN),,-D_FORTIFY_SOURCE=2) -fstack-protector-strong
 CPPFLAGS += -D_GNU_SOURCE -DKCORE_VERSION='"$(VERSION)"' -Ilib -I$(B)/gen $(shell pkg-config --cflags $(PKGS))
 CFLAGS += -std=c17 $(OPT) $(WARN) $(HARDEN) -fPIC -fvisibility=hidden -pthread \
-	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all) \
+	$(if $(FUZZER),-fsanitize=fuzzer-no-link)
 LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN),-Wl,-z,relro$(comma)-z,now)
 # The libraries a program does not use cost it nothing at start.
 LDLIBS += -Wl,--as-needed $(shell pkg-config --libs $(PKGS)) -ldl
@@ -80,9 +83,50 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o \
 		$$(patsubst %.c,$(B)/%.o,$$(wildcard tests/unit/$$(firstword $$(subst _, ,$$*))_support.c)) \
 		$(B)/libkcore.a
 	$(say)LD $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka
 
-unit: $(UNIT)
+# All messages in one table, for tests that treat them alike: tests/wire/messages.h.
+MESSAGE_TABLE := $(B)/tests/wire/messages.o $(B)/gen/tests/table.o \
+	$(patsubst $(B)/gen/wire/%,$(B)/gen/tests/%.o,$(MESSAGES))
+$(B)/tests/unit/wire_vectors_test $(B)/tests/fuzz/wire_replay $(B)/tests/fuzz/fuzz_wire: $(MESSAGE_TABLE)
+
+$(B)/gen/tests/table.c: $(MESSAGES:$(B)/gen/wire/%=lib/wire/schema/%.schema)
+	@mkdir -p $(@D)
+	$(Q){ echo '#include "wire/messages.h"'; \
+		for m in $(notdir $(MESSAGES)); do echo "extern const struct message message_$$m;"; done; \
+		echo 'const struct message *const messages[] = {'; \
+		for m in $(notdir $(MESSAGES)); do echo "    &message_$$m,"; done; \
+		echo '};'; echo 'const size_t message_count = sizeof messages / sizeof messages[0];'; } >$@
+
+$(B)/gen/tests/%.c: lib/wire/schema/%.schema lib/wire/gen/parse.awk tests/wire/messages.awk
+	@mkdir -p $(@D)
+	$(Q)awk -f lib/wire/gen/parse.awk -f tests/wire/messages.awk $< >$@
+
+$(B)/gen/tests/%.o: $(B)/gen/tests/%.c | $(MESSAGES:=.h)
+	$(say)CC $@
+	$(Q)$(CC) $(CPPFLAGS) -Itests $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/tests/%.o: CPPFLAGS += -Itests
+
+# tests/fuzz/fuzz_<name>.c with its inputs in tests/fuzz/corpus/<name>/. `make check` replays those;
+# `make fuzz T=60` looks for new ones, and leaves what it found in $(B)/fuzz/<name>/.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(B)/tests/fuzz/%_replay: $(B)/tests/fuzz/fuzz_%.o $(B)/tests/fuzz/replay.o $(B)/libkcore.a
+	$(say)LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(B)/libkcore.a
+	$(say)LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS)
+
+fuzz-programs: $(FUZZ:%=$(B)/tests/fuzz/fuzz_%)
+
+fuzz:
+	$(MAKE) CC=clang SAN=address,undefined B=build/fuzz FUZZER=1 fuzz-programs
+	tests/fuzz/run build/fuzz $(T) $(FUZZ)
+
+unit: $(UNIT) $(FUZZ:%=$(B)/tests/fuzz/%_replay)
 
 check: all unit
 	tests/run B=$(B) SAN=$(SAN)
@@ -98,8 +142,8 @@ format:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(wildcard $(B)/cmd/*/*.d)
+-include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
 
-.PHONY: all unit check deps format clean
+.PHONY: all unit fuzz fuzz-programs check deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
