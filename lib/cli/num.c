@@ -77,18 +77,18 @@ const char *num_count(int64_t v, char out[NUM_MAX])
 const char *num_size(int64_t bytes, char out[NUM_MAX])
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    int64_t unit = 1, tenths;
+    uint64_t v = bytes > 0 ? (uint64_t)bytes : 0, unit = 1, tenths;
     size_t u = 0;
 
     /* the next unit begins where this one would print 1024 */
-    while (u < 6 && (bytes / unit >= 1024 || (u > 0 && bytes - 1023 * unit >= unit / 2))) {
+    while (u < 6 && (v / unit >= 1024 || (u > 0 && v / unit == 1023 && v % unit >= unit / 2))) {
         unit *= 1024;
         u++;
     }
-    tenths = bytes / unit * 10 + (bytes % unit * 10 + unit / 2) / unit;
+    tenths = v / unit * 10 + (v % unit * 10 + unit / 2) / unit;
     if (u > 0 && tenths < 100)
-        snprintf(out, NUM_MAX, "%" PRId64 ".%" PRId64 " %s", tenths / 10, tenths % 10, units[u]);
+        snprintf(out, NUM_MAX, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10, units[u]);
     else
-        snprintf(out, NUM_MAX, "%" PRId64 " %s", (bytes + unit / 2) / unit, units[u]);
+        snprintf(out, NUM_MAX, "%" PRIu64 " %s", (v + unit / 2) / unit, units[u]);
     return out;
 }

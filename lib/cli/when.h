@@ -32,7 +32,7 @@ int when_parse(const char *text, wall_ms now, struct when *out, struct kerr *e);
 
 /* RFC 3339 with milliseconds and Z, "2026-08-01T12:00:00.000Z"; "-" for negative times. Returns
  * out. */
-#define WHEN_FORMAT_MAX 40
+#define WHEN_FORMAT_MAX 80
 const char *when_format(int64_t ms, char out[WHEN_FORMAT_MAX]);
 
 #endif

@@ -16,8 +16,8 @@
 #ifndef KCORE_CLI_WRITER_H
 #define KCORE_CLI_WRITER_H
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "base/slice.h"
 
 #include <stdio.h>
 
@@ -50,11 +50,5 @@ void writer_none(struct writer *w);
 void writer_row(struct writer *w);
 /* 0, or KE_NOMEM. Errors of out are for cli_close_stdout(). w may be NULL (KE_NOMEM). */
 int writer_end(struct writer *w, struct kerr *e);
-
-/* The pieces, for those who write records: a JSON string with its quotes (bytes that are not UTF-8:
- * {"base64":"..."}, null: null). */
-void json_put_string(struct buf *b, struct slice s);
-void base64_put(struct buf *b, struct slice s);
-bool utf8_valid(struct slice s);
 
 #endif
