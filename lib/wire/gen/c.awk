@@ -63,7 +63,7 @@ function finish(first, parameters,    i, uses_flexible, uses_version, uses_m) {
 	for (i = 0; i < nbody; i++) {
 		if (body[i] ~ /[(!, ]flexible[,;) ]/)
 			uses_flexible = 1
-		if (body[i] ~ /(^|[^a-z_])version([^a-z_]|$)/)
+		if (body[i] ~ /(^|[^a-z_>.])version([^a-z_]|$)/)
 			uses_version = 1
 	}
 	put(0, first "(" parameters ")")
