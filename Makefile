@@ -128,6 +128,14 @@ fuzz:
 
 unit: $(UNIT) $(FUZZ:%=$(B)/tests/fuzz/%_replay)
 
+$(B)/tests/interop/%: $(B)/tests/interop/%.o $(B)/libkcore.a
+	$(say)LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Apache Kafka's own classes and programs against ours; brings a JDK and Maven where they are missing.
+interop: all unit $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/interop/*.c))
+	tests/interop/run B=$(B) SAN=$(SAN)
+
 check: all unit
 	tests/run B=$(B) SAN=$(SAN)
 
@@ -144,6 +152,6 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
 
-.PHONY: all unit fuzz fuzz-programs check deps format clean
+.PHONY: all unit fuzz fuzz-programs interop check deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:

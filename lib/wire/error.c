@@ -25,7 +25,7 @@ const char *wire_error_name(int16_t code)
 {
     const struct error *e = find(code);
 
-    return e ? e->name : "UNKNOWN";
+    return e ? e->name : "?";
 }
 
 const char *wire_error_text(int16_t code)

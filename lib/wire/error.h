@@ -155,7 +155,7 @@ enum wire_error {
 #undef WIRE_ERROR_ENUM
 };
 
-/* Kafka's name, such as "NOT_LEADER_OR_FOLLOWER"; "UNKNOWN" for a code that is not in the list. */
+/* Kafka's name, such as "NOT_LEADER_OR_FOLLOWER"; "?" for a code that is not in the list. */
 const char *wire_error_name(int16_t code);
 
 /* What it means, for people. */
