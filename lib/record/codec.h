@@ -33,7 +33,10 @@ int codec_compress(enum codec c, int level, struct slice in, struct buf *out, st
 struct codec_reader;
 /* in must outlive the reader. CODEC_NONE hands the bytes through. KE_CODEC for an unknown number.
  */
-int codec_reader_new(struct codec_reader **out, enum codec c, struct slice in, struct kerr *e);
+/* cap: no more decoded bytes are wanted in all; formats that announce a block's size (snappy)
+ * refuse a larger one before they allocate. */
+int codec_reader_new(struct codec_reader **out, enum codec c, struct slice in, size_t cap,
+                     struct kerr *e);
 /* Up to n decoded bytes into p: the count, 0 at the end (all input consumed), or KE_CORRUPT. */
 ssize_t codec_read(struct codec_reader *r, void *p, size_t n, struct kerr *e);
 void codec_reader_free(struct codec_reader *r);
