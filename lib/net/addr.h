@@ -22,4 +22,18 @@ int net_addr_parse(const char *s, struct net_addr *a, struct kerr *e);
 /* HOST:PORT, [v6]:PORT or unix:PATH. */
 const char *net_addr_format(const struct net_addr *a, char *out, size_t cap);
 
+struct sockaddr_storage;
+
+/* From the kernel's form; false for an address family that we do not know. */
+bool net_addr_from(const struct sockaddr_storage *sa, struct net_addr *a);
+/* To it: numeric hosts, "localhost" (127.0.0.1) and the empty host (every IPv4 address; "::" is
+ * every IPv6 one). KE_NOTFOUND for a name that has to be looked up; KE_INVALID for a Unix path that
+ * is too long. */
+int net_addr_to(const struct net_addr *a, struct sockaddr_storage *sa, unsigned *len,
+                struct kerr *e);
+/* Replaces a host name by its first address. Waits for the resolver: not for a reactor. */
+int net_addr_resolve(struct net_addr *a, struct kerr *e);
+/* A non-blocking socket on its way to a. */
+int net_addr_connect(const struct net_addr *a, int *fd, struct kerr *e);
+
 #endif

@@ -66,10 +66,13 @@ void net_limits_default(struct net_limits *l);
 struct net_conn;
 
 /* A frame's body. data is valid during on_frame; net_frame_keep() makes it last until
- * net_frame_free(). */
+ * net_frame_free(). The rest is net's own. */
 struct net_frame {
     uint8_t *data;
     size_t n;
+    uint8_t *memory; /* what data lies in, when it is the frame's own */
+    size_t cap;
+    struct net_budget *budget;
 };
 
 enum net_close_reason {
@@ -90,7 +93,7 @@ struct net_conn_ops {
     void (*on_connected)(void *arg, struct net_conn *c);
 };
 
-/* Takes over the transport. budget may be NULL. arg can be changed later. */
+/* Takes over the transport (closes it on failure, too). budget may be NULL. */
 int net_conn_new(struct net_conn **out, struct net_loop *l, const struct transport *t, void *self,
                  const struct net_limits *limits, struct net_budget *budget,
                  const struct net_conn_ops *ops, void *arg, struct kerr *e);
@@ -139,8 +142,8 @@ struct net_answer;
 struct net_answer *net_answer_new(struct net_conn *c);
 /* Adds bytes (the frame length is filled in by net_answer_send: leave it out). Takes over b's
  * memory. */
-void net_answer_bytes(struct net_answer *a, struct buf *b);
-void net_answer_file(struct net_answer *a, const struct net_file *f);
+bool net_answer_bytes(struct net_answer *a, struct buf *b);
+bool net_answer_file(struct net_answer *a, const struct net_file *f);
 /* Complete. After this a belongs to the connection. */
 void net_answer_send(struct net_answer *a);
 /* Nothing is sent in its place (acks=0). */
