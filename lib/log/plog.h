@@ -61,6 +61,7 @@ struct plog_ends {
     int64_t log_start, local_start, stable, high_watermark, lso, end;
     int32_t leader_epoch;
     int64_t size; /* bytes in all segments */
+    int64_t cuts; /* how often a failed flush has cut the log */
 };
 
 void plog_ends(struct plog *l, struct plog_ends *out);
