@@ -80,7 +80,8 @@ UNIT := $(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test
 
 .SECONDEXPANSION:
 $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o \
-		$$(patsubst %.c,$(B)/%.o,$$(wildcard tests/unit/$$(firstword $$(subst _, ,$$*))_support.c)) \
+		$$(addprefix $(B)/,$$(addsuffix .o,$$(basename \
+			$$(wildcard tests/unit/$$(firstword $$(subst _, ,$$*))_support.c)))) \
 		$(B)/libkcore.a
 	$(say)LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka
