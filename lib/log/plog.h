@@ -81,8 +81,8 @@ struct plog_append {
     int64_t base_offset, last_offset;
     int64_t append_time; /* -1 unless the topic uses LogAppendTime */
     int64_t log_start;
-    /* plog_ends.cuts when it was appended: offsets are used again after a cut, so the batch is stable only
-     * while cuts is still the same and stable > last_offset */
+    /* plog_ends.cuts when it was appended: offsets are used again after a cut, so the batch is
+     * stable only while cuts is still the same and stable > last_offset */
     int64_t cuts;
     bool duplicate; /* nothing was appended: base_offset is that of the original */
     int64_t
