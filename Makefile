@@ -137,7 +137,25 @@ $(B)/tests/interop/%: $(B)/tests/interop/%.o $(B)/libkcore.a
 interop: all unit $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/interop/*.c))
 	tests/interop/run B=$(B) SAN=$(SAN)
 
-check: all unit
+# What the fault rigs run; plain, whatever SAN is: the shim is loaded into other programs.
+FAULT := $(B)/tests/fault/shim.so $(B)/tests/fault/godown
+FAULT_CFLAGS = $(filter-out -fsanitize=% -fno-sanitize-recover=% -fvisibility=%,$(CFLAGS))
+
+$(B)/tests/fault/shim.so: tests/fault/shim.c
+	@mkdir -p $(@D)
+	$(say)LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(FAULT_CFLAGS) -shared -o $@ $< -ldl
+
+$(B)/tests/fault/godown: tests/fault/godown.c
+	@mkdir -p $(@D)
+	$(say)LD $@
+	$(Q)$(CC) $(CPPFLAGS) $(FAULT_CFLAGS) -o $@ $<
+
+# All rounds of the fault rigs; make check runs a few.
+torture: all $(FAULT)
+	ROUNDS=$${ROUNDS:-20} LIMIT=3600 tests/run B=$(B) SAN=$(SAN) fault
+
+check: all unit $(FAULT)
 	tests/run B=$(B) SAN=$(SAN)
 
 # ---- housekeeping ---------------------------------------------------------------------------------
