@@ -26,9 +26,11 @@ struct net_answer *net_answers_push(struct net_answers *q, struct net_conn *c)
     a->count = 0;
     a->parts = a->first;
     a->cap = sizeof a->first / sizeof a->first[0];
-    *q->tail = a;
-    q->tail = &a->next;
-    q->count++;
+    if (c) {
+        *q->tail = a;
+        q->tail = &a->next;
+        q->count++;
+    }
     return a;
 }
 
@@ -72,14 +74,35 @@ bool net_answers_ready(const struct net_answers *q)
 
 void net_answers_abandon(struct net_answers *q)
 {
-    while (q->head) {
-        struct net_answer *a = q->head;
-        q->head = a->next;
-        a->conn = NULL;
-        if (a->done)
-            net_answer_free(a);
-    }
+    struct net_answer *a = q->head, *next, *done = NULL;
+
     net_answers_init(q);
+    for (; a; a = next) {
+        next = a->next;
+        a->conn = NULL;
+        if (a->done) {
+            a->next = done;
+            done = a;
+        }
+    }
+    /* who is told now may send or drop the others */
+    while ((a = done) != NULL) {
+        done = a->next;
+        net_answer_free(a);
+    }
+}
+
+void net_answers_remove(struct net_answers *q, struct net_answer *a)
+{
+    struct net_answer **at = &q->head;
+
+    while (*at != a)
+        at = &(*at)->next;
+    *at = a->next;
+    if (!a->next)
+        q->tail = at;
+    q->count--;
+    q->bytes -= a->size;
 }
 
 static size_t part_size(const struct net_answer *a, int part)
@@ -167,13 +190,13 @@ int net_answers_send(struct net_answers *q, const struct transport *t, void *sel
     while (net_answers_ready(q)) {
         ssize_t k;
         size_t want = 0;
-        if (*sent >= budget) {
-            errno = 0;
+        if (*sent >= budget)
             return 0;
-        }
         if (is_file(q->head, q->part)) {
             const struct net_file *f = &q->head->parts[q->part].file;
             want = f->size - q->offset;
+            if (want > budget - *sent)
+                want = budget - *sent;
             k = want ? t->send_file(self, f->fd, f->at + (int64_t)q->offset, want) : 0;
         } else {
             struct iovec v[GATHER];
@@ -187,12 +210,10 @@ int net_answers_send(struct net_answers *q, const struct transport *t, void *sel
             continue;
         if (k < 0)
             return errno == EAGAIN ? 0 : -1;
-        advance(q, (size_t)k);
         *sent += (size_t)k;
-        if ((size_t)k < want) {
-            errno = EAGAIN;
+        advance(q, (size_t)k);
+        if ((size_t)k < want)
             return 0;
-        }
     }
     return 1;
 }

@@ -35,16 +35,20 @@ struct net_answers {
 };
 
 void net_answers_init(struct net_answers *q);
+/* c NULL: an orphan, in no queue. NULL without memory. */
 struct net_answer *net_answers_push(struct net_answers *q, struct net_conn *c);
 /* Room for one more part, or NULL. */
 struct net_part *net_answer_part(struct net_answer *a);
-/* Sends what is complete, at most budget bytes: 1 all sent, 0 more to come (errno EAGAIN: the
- * socket is full; 0: the budget was), -1 with errno. *sent counts. */
+/* Takes out one that is not complete. */
+void net_answers_remove(struct net_answers *q, struct net_answer *a);
+/* Sends what is complete, at most budget bytes: 1 all sent, 0 more to come when the socket can take
+ * it, -1 with errno. *sent counts. Owners are told of what was sent and may abandon the queue
+ * within. */
 int net_answers_send(struct net_answers *q, const struct transport *t, void *self, size_t budget,
                      size_t *sent);
 /* Whether the next answer is complete. */
 bool net_answers_ready(const struct net_answers *q);
-/* Frees complete ones, orphans the others. */
+/* Empties the queue: frees complete ones, orphans the others. */
 void net_answers_abandon(struct net_answers *q);
 void net_answer_free(struct net_answer *a);
 

@@ -23,9 +23,9 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "net/addr.h"
+#include "net/budget.h"
 #include "net/loop.h"
 
-#include <stdatomic.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 
@@ -44,12 +44,6 @@ struct transport {
 
 /* A plain socket; self is (void *)(intptr_t)fd. */
 extern const struct transport transport_plain;
-
-/* Shared by all connections of a broker; thread-safe. */
-struct net_budget {
-    _Atomic int64_t used;
-    int64_t max; /* queued.max.request.bytes */
-};
 
 struct net_limits {
     size_t max_frame;      /* socket.request.max.bytes, 100 MiB */
@@ -93,12 +87,12 @@ struct net_conn_ops {
     void (*on_connected)(void *arg, struct net_conn *c);
 };
 
-/* Takes over the transport (closes it on failure, too). budget may be NULL. */
+/* Takes over the transport (closes it on failure, too). limits must stay as long as the
+ * connection. budget may be NULL. Sending a file may raise SIGPIPE: the program ignores it. */
 int net_conn_new(struct net_conn **out, struct net_loop *l, const struct transport *t, void *self,
                  const struct net_limits *limits, struct net_budget *budget,
                  const struct net_conn_ops *ops, void *arg, struct kerr *e);
-/* Connects without waiting (names are resolved first; see net/resolve.h for the thread that does
- * it). */
+/* Connects without waiting. A name must have been resolved (net_addr_resolve). */
 int net_connect(struct net_conn **out, struct net_loop *l, const struct net_addr *a,
                 const struct net_limits *limits, const struct net_conn_ops *ops, void *arg,
                 struct kerr *e);
@@ -141,7 +135,8 @@ struct net_answer;
  * thread, all three. */
 struct net_answer *net_answer_new(struct net_conn *c);
 /* Adds bytes (the frame length is filled in by net_answer_send: leave it out). Takes over b's
- * memory. */
+ * memory. False, and nothing is taken over: no memory (b's failure counts), or more than a frame
+ * can say; such an answer can only be dropped, and its connection closed. */
 bool net_answer_bytes(struct net_answer *a, struct buf *b);
 bool net_answer_file(struct net_answer *a, const struct net_file *f);
 /* Complete. After this a belongs to the connection. */

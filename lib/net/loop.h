@@ -2,7 +2,8 @@
  * loop - a reactor: readiness, timers, and messages from other threads. One thread runs it; what is
  * registered with it belongs to that thread. (libevent inside; readiness only, no bufferevents.)
  *
- * Idle costs nothing: no periodic wake-ups.
+ * Idle costs nothing: no periodic wake-ups. Timers are due by the clock that the loop was given:
+ * under a test's clock they fire in the next net_loop_once after the test has moved it.
  */
 #ifndef KCORE_NET_LOOP_H
 #define KCORE_NET_LOOP_H
@@ -11,9 +12,11 @@
 #include "os/clock.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct net_loop;
 
+/* clock may be NULL: the kernel's. */
 int net_loop_new(struct net_loop **out, const struct os_clock *clock, struct kerr *e);
 /* Everything registered must be gone, except tasks posted: they are run first. */
 void net_loop_free(struct net_loop *l);
@@ -26,7 +29,7 @@ void net_loop_once(struct net_loop *l, int64_t timeout_ms);
 /* From any thread, and from a signal handler's self-pipe reader. */
 void net_loop_stop(struct net_loop *l);
 
-/* The time at which the loop woke: cheap. */
+/* Within a callback of the loop the time at which it woke (cheap), else the clock's. */
 mono_ns net_loop_now(const struct net_loop *l);
 const struct os_clock *net_loop_clock(const struct net_loop *l);
 
@@ -38,15 +41,17 @@ struct net_task {
 };
 void net_post(struct net_loop *l, struct net_task *t);
 
-/* One-shot timer, embedded in the caller's struct. Setting it again moves it. */
+/* One-shot timer, embedded in the caller's struct. Setting it again moves it. It never fires early,
+ * and late by a few milliseconds at most, when the thread is free. */
 struct net_timer {
     void (*fire)(struct net_timer *t);
-    void *impl; /* the loop's */
     struct net_loop *loop;
+    mono_ns due;
+    size_t place; /* the loop's; 0: not set */
 };
 void net_timer_init(struct net_timer *t, struct net_loop *l, void (*fire)(struct net_timer *t));
-int net_timer_set(struct net_timer *t, int64_t in_ms); /* KE_NOMEM */
-void net_timer_clear(struct net_timer *t); /* also frees what it holds; may be set again */
+int net_timer_set(struct net_timer *t, int64_t in_ms); /* KE_NOMEM: it is not set */
+void net_timer_clear(struct net_timer *t);             /* may be set again */
 
 /* Readiness of any descriptor (stdin, a signal pipe). */
 struct net_watch {

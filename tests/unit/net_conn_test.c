@@ -303,14 +303,14 @@ static void over_budget_only_a_frame_begun_goes_on(void **state)
     put_frame(&b, 100, 1);
     assert_int_equal(write(s.peer, b.p, 50), 50);
     net_loop_once(s.loop, 1000);
-    atomic_fetch_add(&s.budget.used, (int64_t)65 << 20);
+    net_budget_charge(&s.budget, (size_t)65 << 20);
     assert_int_equal(write(s.peer, b.p + 50, b.n - 50), (ssize_t)b.n - 50);
     until_frames(&s, 1);
     assert_int_equal(write(s.peer, b.p, b.n), (ssize_t)b.n);
     net_loop_once(s.loop, 5);
     net_loop_once(s.loop, 5);
     assert_int_equal(s.frames, 1);
-    atomic_fetch_sub(&s.budget.used, (int64_t)65 << 20);
+    net_budget_discharge(&s.budget, (size_t)65 << 20);
     until_frames(&s, 2);
     buf_free(&b);
     stop(&s);

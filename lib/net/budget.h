@@ -1,0 +1,31 @@
+/*
+ * budget - memory for requests, shared by the connections of all loops: who finds it used up does
+ * not read, and is told when there is room again. Thread-safe.
+ */
+#ifndef KCORE_NET_BUDGET_H
+#define KCORE_NET_BUDGET_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct net_budget_wait;
+
+/* Zeroed but for max it is ready for use (a zeroed mutex is an initialized one on Linux). It must
+ * outlive the loops and the frames that used it. */
+struct net_budget {
+    _Atomic int64_t used;
+    int64_t max; /* queued.max.request.bytes */
+    _Atomic int waiting;
+    pthread_mutex_t mu;
+    struct net_budget_wait *first; /* loops with connections that wait for room */
+};
+
+/* From any thread. A NULL budget is without limits. */
+void net_budget_charge(struct net_budget *b, size_t n);
+void net_budget_discharge(struct net_budget *b, size_t n);
+bool net_budget_over(struct net_budget *b);
+
+#endif
