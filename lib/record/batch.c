@@ -59,9 +59,14 @@ int batch_parse(struct slice s, struct batch *b, size_t *need, struct kerr *e)
     return 0;
 }
 
+uint32_t batch_crc(const struct batch *b)
+{
+    return os_crc32c(0, b->bytes.p + CRC_FROM, b->size - CRC_FROM);
+}
+
 int batch_check_crc(const struct batch *b, struct kerr *e)
 {
-    uint32_t crc = os_crc32c(0, b->bytes.p + CRC_FROM, b->size - CRC_FROM);
+    uint32_t crc = batch_crc(b);
 
     if (crc == b->crc)
         return 0;

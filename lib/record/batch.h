@@ -68,6 +68,9 @@ int batch_parse(struct slice s, struct batch *b, size_t *need, struct kerr *e);
  * For readers that walk a file. s must hold BATCH_HEADER bytes. */
 int batch_parse_header(struct slice s, struct batch *b, struct kerr *e);
 
+/* What the CRC should be, of the bytes as they are. */
+uint32_t batch_crc(const struct batch *b);
+
 /* KE_CORRUPT unless the CRC is right. */
 int batch_check_crc(const struct batch *b, struct kerr *e);
 

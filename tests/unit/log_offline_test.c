@@ -2,8 +2,10 @@
  * The reader of directories against a model that is a flat list of what was written: segments with
  * gaps, all codecs, times that go back and forth, and tails of every kind.
  */
+#include "log/dump.h"
 #include "log/offline.h"
 #include "log/segdir.h"
+#include "log/verify.h"
 #include "os/file.h"
 
 #include <fcntl.h>
@@ -362,6 +364,239 @@ static void the_directory_is_listed(void **state)
     assert_int_equal(offline_open(&o, "/nonexistent", "c", 0, NULL), KE_NOTFOUND);
 }
 
+/* ---- verify ---- */
+
+struct found {
+    int64_t position;
+    char file[LOG_FILE_NAME], what[200];
+};
+
+static void keep_one(void *arg, const struct verify_problem *p)
+{
+    struct found *f = arg;
+
+    /* damage makes the indexes wrong, too */
+    if (p->kind == VERIFY_INDEX && strstr(f->file, ".log"))
+        return;
+    f->position = p->position;
+    snprintf(f->file, sizeof f->file, "%s", p->file);
+    snprintf(f->what, sizeof f->what, "%s", p->what);
+}
+
+static struct verify_result verified(const struct model *m, struct found *f)
+{
+    struct verify_options o = {keep_one, f, 0};
+    struct verify_result r = {0};
+    struct kerr e = {0};
+    char path[96];
+
+    snprintf(path, sizeof path, "%s/t-0", m->dir);
+    *f = (struct found){0};
+    if (verify_dir(path, &o, &r, &e) < 0)
+        fail_msg("%s", kerr_msg(&e));
+    return r;
+}
+
+static void a_sound_partition_is_found_sound(void **state)
+{
+    const struct model *m = *state;
+    struct found f;
+    struct verify_result r = verified(m, &f);
+
+    assert_string_equal(f.what, "");
+    assert_int_equal(r.segments, SEGMENTS);
+    assert_int_equal(r.batches, SEGMENTS * BATCHES);
+    assert_int_equal(r.records, m->n);
+    assert_int_equal(r.start, 100);
+    assert_int_equal(r.end, m->end);
+    assert_int_equal(r.torn + r.damage + r.index, 0);
+}
+
+/* Any byte of the log that is changed, but for leader epochs, is found, and where it is. */
+static void every_flipped_bit_of_the_log_is_found(void **state)
+{
+    const struct model *m = *state;
+    char name[LOG_FILE_NAME];
+    int fd = openat(m->dirfd, log_file_name(name, m->base, LOG_FILE_LOG), O_RDWR);
+
+    for (int64_t at = 0; at < m->size; at += at < 200 || at >= m->last_batch ? 1 : 11) {
+        struct verify_result r;
+        struct found f;
+        uint8_t c;
+        assert_int_equal(pread(fd, &c, 1, at), 1);
+        c ^= 0x80;
+        assert_int_equal(pwrite(fd, &c, 1, at), 1);
+        r = verified(m, &f);
+        if (at < m->last_batch && r.torn)
+            fail_msg("a flip at %lld was taken for a torn tail", (long long)at);
+        if (r.torn + r.damage == 0 && !(at >= 12 && at < 16)) {
+            /* elsewhere than in the first batch's leader epoch: in another's */
+            struct offline *o = reader(m);
+            struct batch b;
+            bool other = false;
+            while (offline_next(o, &b, NULL) == 1)
+                other |= b.leader_epoch != 0 || b.base_offset > m->end;
+            offline_close(o);
+            assert_true(other);
+        }
+        if (r.damage) {
+            assert_string_equal(f.file, name);
+            /* a base offset that is too large is seen at the next batch */
+            assert_true(f.position <= at || strstr(f.what, "lies in front"));
+        }
+        c ^= 0x80;
+        assert_int_equal(pwrite(fd, &c, 1, at), 1);
+    }
+    close(fd);
+}
+
+static void a_torn_tail_is_no_damage_in_the_newest_segment(void **state)
+{
+    const struct model *m = *state;
+    char name[LOG_FILE_NAME];
+    struct verify_result r;
+    struct found f;
+    int fd = openat(m->dirfd, log_file_name(name, m->base, LOG_FILE_LOG), O_RDWR);
+
+    assert_int_equal(ftruncate(fd, m->size - 1), 0);
+    r = verified(m, &f);
+    assert_int_equal(r.torn, 1);
+    assert_int_equal(r.damage + r.index, 0);
+    assert_int_equal(f.position, m->last_batch);
+    assert_string_equal(f.file, name);
+    close(fd);
+    fd = openat(m->dirfd, log_file_name(name, 100, LOG_FILE_LOG), O_RDWR);
+    assert_int_equal(ftruncate(fd, lseek(fd, 0, SEEK_END) - 1), 0);
+    r = verified(m, &f);
+    assert_int_equal(r.torn, 1);
+    assert_int_equal(r.damage, 1);
+    close(fd);
+}
+
+/* Each entry of each index bent in each of its fields. */
+static void an_index_that_misleads_is_found(void **state)
+{
+    const struct model *m = *state;
+
+    for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
+        size_t size = kind == LOG_FILE_INDEX ? INDEX_ENTRY : TIME_ENTRY, n;
+        char name[LOG_FILE_NAME];
+        uint8_t bytes[4096];
+        int fd = openat(m->dirfd, log_file_name(name, m->base, (enum log_file)kind), O_RDWR);
+        ssize_t length = pread(fd, bytes, sizeof bytes, 0);
+        n = index_used(slice_of(bytes, (size_t)length), (enum log_file)kind);
+        assert_true(n > 1);
+        for (size_t i = 0; i < n; i++)
+            for (size_t field = 0; field < 2; field++) {
+                int64_t at = (int64_t)(i * size + field * (size - 4));
+                size_t width = kind == LOG_FILE_TIMEINDEX && field == 0 ? 8 : 4;
+                uint8_t bent[8];
+                struct found f;
+                memcpy(bent, bytes + at, sizeof bent);
+                /* an offset far away; a position within a batch; a time that is too early */
+                if (kind == LOG_FILE_INDEX && field == 1)
+                    put_be32(bent, get_be32(bent) + 1);
+                else if (kind == LOG_FILE_TIMEINDEX && field == 0)
+                    put_be64(bent, get_be64(bent) - 1000);
+                else
+                    put_be32(bent, kind == LOG_FILE_INDEX ? 0 : 5000);
+                assert_int_equal(pwrite(fd, bent, width, at), (ssize_t)width);
+                assert_int_not_equal(verified(m, &f).index, 0);
+                assert_string_equal(f.file, name);
+                assert_int_equal(pwrite(fd, bytes, (size_t)length, 0), length);
+            }
+        close(fd);
+    }
+}
+
+static void checkpoints_and_snapshots_are_checked(void **state)
+{
+    const struct model *m = *state;
+    struct producer_entry p = {.producer_id = 1, .last_offset = 119};
+    struct buf b = {0};
+    struct found f;
+
+    assert_int_equal(os_replace(m->dirfd, EPOCH_CHECKPOINT, "0\n1\n0 0\n", 8), 0);
+    assert_true(snapshot_write(&b, &p, 1));
+    assert_int_equal(os_replace(m->dirfd, "00000000000000000120.snapshot", b.p, b.n), 0);
+    assert_int_equal(verified(m, &f).index, 0);
+    assert_int_equal(os_replace(m->dirfd, "00000000000000000119.snapshot", b.p, b.n), 0);
+    assert_int_equal(verified(m, &f).index, 1);
+    assert_string_equal(f.file, "00000000000000000119.snapshot");
+    b.p[20] ^= 1;
+    assert_int_equal(os_replace(m->dirfd, "00000000000000000119.snapshot", b.p, b.n), 0);
+    assert_int_equal(verified(m, &f).index, 1);
+    assert_int_equal(os_unlinkat(m->dirfd, "00000000000000000119.snapshot", 0), 0);
+    assert_int_equal(os_replace(m->dirfd, EPOCH_CHECKPOINT, "0\n2\n0 0\n1 140\n", 14), 0);
+    assert_true(verified(m, &f).index > 0);
+    assert_string_equal(f.file, EPOCH_CHECKPOINT);
+    assert_int_equal(os_replace(m->dirfd, EPOCH_CHECKPOINT, "0\n2\n0 0\n", 8), 0);
+    assert_int_equal(verified(m, &f).index, 1);
+    buf_free(&b);
+}
+
+/* ---- dump ---- */
+
+struct seen {
+    int64_t batches, records, entries, last;
+};
+
+static int see_batch(void *arg, const struct batch *b, int64_t position, uint32_t crc)
+{
+    struct seen *s = arg;
+
+    assert_true(position > s->last || s->batches == 0);
+    s->last = position;
+    s->batches += crc == b->crc;
+    return 0;
+}
+
+static int see_record(void *arg, const struct batch *b, const struct record *r)
+{
+    (void)b;
+    (void)r;
+    return ++((struct seen *)arg)->records > 1000;
+}
+
+static int see_pair(void *arg, int64_t a, int64_t b)
+{
+    assert_true(a > 0 && b > 0);
+    ((struct seen *)arg)->entries++;
+    return 0;
+}
+
+static void files_are_dumped(void **state)
+{
+    struct model *m = *state;
+    struct seen seen = {0};
+    struct dump_sink sink = {.batch = see_batch,
+                             .record = see_record,
+                             .index = see_pair,
+                             .time = see_pair,
+                             .arg = &seen};
+    char path[160], name[LOG_FILE_NAME];
+
+    snprintf(path, sizeof path, "%s/t-0/%s", m->dir, log_file_name(name, m->base, LOG_FILE_LOG));
+    assert_int_equal(dump_file(path, &sink, NULL), 0);
+    assert_int_equal(seen.batches, BATCHES);
+    assert_true(seen.records >= BATCHES);
+    append(m, LOG_FILE_LOG, "torn", 4);
+    seen = (struct seen){0};
+    assert_int_equal(dump_file(path, &sink, NULL), KE_AGAIN);
+    assert_int_equal(seen.batches, BATCHES);
+    snprintf(path, sizeof path, "%s/t-0/%s", m->dir, log_file_name(name, m->base, LOG_FILE_INDEX));
+    assert_int_equal(dump_file(path, &sink, NULL), 0);
+    assert_true(seen.entries > 0);
+    seen.entries = 0;
+    snprintf(path, sizeof path, "%s/t-0/%s", m->dir,
+             log_file_name(name, m->base, LOG_FILE_TIMEINDEX));
+    assert_int_equal(dump_file(path, &sink, NULL), 0);
+    assert_true(seen.entries > 0);
+    assert_int_equal(dump_file("x", &sink, NULL), KE_INVALID);
+    assert_int_equal(dump_file("00000000000000000000.log", &sink, NULL), KE_NOTFOUND);
+    assert_int_equal(dump_file("00000000000000000000.index", &sink, NULL), KE_NOTFOUND);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,6 +607,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_segment_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_trimmed_is_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(the_directory_is_listed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_sound_partition_is_found_sound, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_flipped_bit_of_the_log_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_torn_tail_is_no_damage_in_the_newest_segment, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(an_index_that_misleads_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(checkpoints_and_snapshots_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_dumped, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
