@@ -260,15 +260,20 @@ void rig_open(struct rig *r, enum way w)
     r->transport =
         (struct counted){.fd = fd[0], .hostile = w == WAY_HOSTILE, .random = 88172645463325252};
     assert_int_equal(net_conn_new(&r->conn, r->loop, &transport_counted, &r->transport, &r->limits,
-                                  &r->budget, &ops, r, NULL),
+                                  r->shared ? r->shared : &r->budget, &ops, r, NULL),
                      0);
+}
+
+void rig_start_on(struct rig *r, enum way w, struct net_loop *loop)
+{
+    *r = (struct rig){.budget.max = 64 << 20, .loop = loop};
+    net_limits_default(&r->limits);
+    rig_open(r, w);
 }
 
 void rig_start(struct rig *r, enum way w)
 {
-    *r = (struct rig){.budget.max = 64 << 20};
-    net_limits_default(&r->limits);
-    rig_open(r, w);
+    rig_start_on(r, w, NULL);
 }
 
 void rig_end(struct rig *r)

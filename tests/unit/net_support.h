@@ -40,7 +40,7 @@ struct rig {
     struct fake_clock time;
     struct net_loop *loop;
     struct net_limits limits;
-    struct net_budget budget;
+    struct net_budget budget, *shared; /* shared: another rig's, in place of its own */
     struct counted transport;
     struct net_conn *conn; /* NULL once it has gone */
     int peer;              /* the other end, non-blocking; -1: closed */
@@ -67,7 +67,9 @@ extern const struct transport transport_counted;
  * as well; 'D' is not answered; 'F' with the file; 'C' closes the connection; 'Z' pauses it and is
  * echoed; all others are echoed. */
 void rig_start(struct rig *r, enum way w);
-/* The same over limits and a budget of the test's own: set r->limits and r->budget first. */
+/* On the loop, and so under the clock, of another rig. */
+void rig_start_on(struct rig *r, enum way w, struct net_loop *loop);
+/* A further connection for a rig whose first one has gone. */
 void rig_open(struct rig *r, enum way w);
 void rig_end(struct rig *r);
 
