@@ -1,0 +1,305 @@
+/*
+ * What Apache Kafka wrote, against what its own consumer and DumpLogSegments read out of it:
+ * tests/fixtures/kafka-4.3.1, made by tests/interop/fixtures.
+ */
+#include "cli/json.h"
+#include "log/dump.h"
+#include "log/offline.h"
+#include "log/segdir.h"
+#include "log/verify.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include <cmocka.h>
+
+#define FIXTURES "tests/fixtures/kafka-4.3.1"
+
+static char *unzip(const char *name)
+{
+    struct buf b = {0};
+    gzFile f = gzopen(name, "rb");
+    int n;
+
+    assert_non_null(f);
+    do {
+        uint8_t *p = buf_add(&b, 65536);
+        assert_non_null(p);
+        n = gzread(f, p, 65536);
+        assert_true(n >= 0);
+        b.n -= 65536 - (size_t)n;
+    } while (n > 0);
+    gzclose(f);
+    assert_non_null(buf_cstr(&b));
+    return (char *)b.p;
+}
+
+/* Where two texts part, line by line. */
+static void assert_text(const char *ours, const char *theirs)
+{
+    for (int line = 1; *ours || *theirs; line++) {
+        size_t n = strcspn(ours, "\n"), m = strcspn(theirs, "\n");
+        if (n != m || memcmp(ours, theirs, n) != 0)
+            fail_msg("line %d\n# ours   %.*s\n# theirs %.*s", line, n > 300 ? 300 : (int)n, ours,
+                     m > 300 ? 300 : (int)m, theirs);
+        ours += n + (ours[n] == '\n');
+        theirs += m + (theirs[m] == '\n');
+    }
+}
+
+/* ---- records ---- */
+
+static void put_base64(struct buf *out, struct slice s)
+{
+    if (slice_is_null(s)) {
+        buf_put_str(out, "null");
+        return;
+    }
+    buf_put_str(out, "\"");
+    base64_put(out, s);
+    buf_put_str(out, "\"");
+}
+
+static void put_record(struct buf *out, const char *topic, bool committed, const struct record *r)
+{
+    struct slice at = r->headers;
+    struct header h;
+
+    buf_printf(out, "{\"topic\":\"%s\",\"committed\":%s,\"offset\":%lld,\"timestamp\":%lld", topic,
+               committed ? "true" : "false", (long long)r->offset, (long long)r->timestamp);
+    buf_put_str(out, ",\"headers\":[");
+    for (int32_t i = 0; i < r->header_count; i++) {
+        assert_int_equal(record_header_next(&at, &h), 0);
+        buf_put_str(out, i ? ",[" : "[");
+        put_base64(out, h.name);
+        buf_put_str(out, ",");
+        put_base64(out, h.value);
+        buf_put_str(out, "]");
+    }
+    buf_put_str(out, "],\"key\":");
+    put_base64(out, r->key);
+    buf_put_str(out, ",\"value\":");
+    put_base64(out, r->value);
+    buf_put_str(out, "}\n");
+}
+
+static void put_partition(struct buf *out, const char *topic, bool committed)
+{
+    struct record_iter *it;
+    struct offline *o;
+    struct batch b;
+    struct record r;
+    int rc;
+
+    assert_int_equal(offline_open(&o, FIXTURES, topic, 0, NULL), 0);
+    assert_int_equal(record_iter_new(&it, NULL), 0);
+    while ((rc = offline_next(o, &b, NULL)) == 1) {
+        if (b.attributes & BATCH_CONTROL)
+            continue;
+        assert_int_equal(record_iter_begin(it, &b, 1 << 20, NULL), 0);
+        while ((rc = record_next(it, &r, NULL)) == 1)
+            put_record(out, topic, committed, &r);
+        assert_int_equal(rc, 0);
+    }
+    assert_int_equal(rc, 0);
+    assert_false(offline_torn(o));
+    record_iter_free(it);
+    offline_close(o);
+}
+
+/* The lines of the consumer that does not ask for committed ones, in the fixture's order. */
+static void records_are_what_the_consumer_got(void **state)
+{
+    char *text = unzip(FIXTURES "/records.jsonl.gz"), topic[250] = "", now[250];
+    struct buf ours = {0}, theirs = {0};
+
+    (void)state;
+    for (char *line = text, *end; *line; line = end) {
+        end = line + strcspn(line, "\n");
+        end += *end == '\n';
+        assert_int_equal(sscanf(line, "{\"topic\":\"%249[^\"]", now), 1);
+        if (strncmp(strstr(line, "\"committed\":"), "\"committed\":true", 16) == 0)
+            continue;
+        buf_put(&theirs, line, (size_t)(end - line));
+        if (strcmp(now, topic) != 0)
+            put_partition(&ours, now, false);
+        snprintf(topic, sizeof topic, "%s", now);
+    }
+    assert_true(theirs.n > 100000);
+    assert_text(buf_cstr(&ours), buf_cstr(&theirs));
+    buf_free(&ours);
+    buf_free(&theirs);
+    free(text);
+}
+
+/* ---- dumps, in the words of DumpLogSegments ---- */
+
+static int put_batch(void *arg, const struct batch *b, int64_t position, uint32_t crc)
+{
+    char horizon[64] = ".empty";
+
+    if (b->attributes & BATCH_DELETE_HORIZON)
+        snprintf(horizon, sizeof horizon, "[%lld]", (long long)b->base_timestamp);
+    buf_printf(arg,
+               "baseOffset: %lld lastOffset: %lld count: %d baseSequence: %d lastSequence: %d "
+               "producerId: %lld producerEpoch: %d partitionLeaderEpoch: %d isTransactional: %s "
+               "isControl: %s deleteHorizonMs: OptionalLong%s position: %lld %s: %lld size: %zu "
+               "magic: 2 compresscodec: %s crc: %u isvalid: %s\n",
+               (long long)b->base_offset, (long long)batch_last_offset(b), b->count,
+               b->base_sequence,
+               b->base_sequence < 0 ? -1 : b->base_sequence + b->last_offset_delta,
+               (long long)b->producer_id, b->producer_epoch, b->leader_epoch,
+               b->attributes & BATCH_TRANSACTIONAL ? "true" : "false",
+               b->attributes & BATCH_CONTROL ? "true" : "false", horizon, (long long)position,
+               b->attributes & BATCH_LOG_APPEND_TIME ? "LogAppendTime" : "CreateTime",
+               (long long)b->max_timestamp, b->size, codec_name(batch_codec(b)), b->crc,
+               crc == b->crc ? "true" : "false");
+    return 0;
+}
+
+static int put_index(void *arg, int64_t offset, int64_t position)
+{
+    buf_printf(arg, "offset: %lld position: %lld\n", (long long)offset, (long long)position);
+    return 0;
+}
+
+static int put_time(void *arg, int64_t timestamp, int64_t offset)
+{
+    buf_printf(arg, "timestamp: %lld offset: %lld\n", (long long)timestamp, (long long)offset);
+    return 0;
+}
+
+static int put_txn(void *arg, const struct txn_entry *t)
+{
+    buf_printf(arg,
+               "version: %d producerId: %lld firstOffset: %lld lastOffset: %lld "
+               "lastStableOffset: %lld\n",
+               t->version, (long long)t->producer_id, (long long)t->first_offset,
+               (long long)t->last_offset, (long long)t->last_stable_offset);
+    return 0;
+}
+
+static int put_producer(void *arg, const struct producer_entry *p)
+{
+    char txn[32] = ".empty";
+
+    if (p->txn_first_offset >= 0)
+        snprintf(txn, sizeof txn, "[%lld]", (long long)p->txn_first_offset);
+    buf_printf(arg,
+               "producerId: %lld producerEpoch: %d coordinatorEpoch: %d currentTxnFirstOffset: "
+               "OptionalLong%s lastTimestamp: %lld",
+               (long long)p->producer_id, p->epoch, p->coordinator_epoch, txn,
+               (long long)p->timestamp);
+    if (p->last_offset >= 0)
+        buf_printf(
+            arg,
+            " firstSequence: %d lastSequence: %d lastOffset: %lld offsetDelta: %d timestamp: "
+            "%lld",
+            p->last_sequence - p->offset_delta, p->last_sequence, (long long)p->last_offset,
+            p->offset_delta, (long long)p->timestamp);
+    buf_put_str(arg, "\n");
+    return 0;
+}
+
+static void dumps_are_those_of_dumplogsegments(void **state)
+{
+    struct buf ours = {0};
+    struct dump_sink sink = {.batch = put_batch,
+                             .index = put_index,
+                             .time = put_time,
+                             .txn = put_txn,
+                             .producer = put_producer,
+                             .arg = &ours};
+    char *theirs = unzip(FIXTURES "/dump.txt.gz"), name[250], path[300];
+
+    (void)state;
+    for (char *line = theirs; line && *line;) {
+        if (sscanf(line, "Dumping %249s", name) == 1) {
+            int64_t base;
+            enum log_file kind;
+            buf_printf(&ours, "Dumping %s\n", name);
+            assert_true(log_file_parse(strchr(name, '/') + 1, &base, &kind));
+            if (kind == LOG_FILE_LOG)
+                buf_printf(&ours, "Log starting offset: %lld\n", (long long)base);
+            snprintf(path, sizeof path, "%s/%s", FIXTURES, name);
+            assert_int_equal(dump_file(path, &sink, NULL), 0);
+        }
+        line = strchr(line, '\n');
+        line += line != NULL;
+    }
+    assert_true(ours.n > 10000);
+    assert_text(buf_cstr(&ours), theirs);
+    buf_free(&ours);
+    free(theirs);
+}
+
+/* ---- the rest ---- */
+
+static void say(void *arg, const struct verify_problem *p)
+{
+    print_message("# %s: %s position %lld: %s\n", (const char *)arg, p->file,
+                  (long long)p->position, p->what);
+}
+
+static void nothing_is_found_wrong(void **state)
+{
+    struct partition_name *list;
+    char path[350];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(segdir_partitions(FIXTURES, &list, &n, NULL), 0);
+    assert_int_equal(n, 11);
+    for (size_t i = 0; i < n; i++) {
+        struct verify_options o = {say, list[i].topic, 1 << 20};
+        struct verify_result r = {0};
+        struct dump_sink nothing = {0};
+        snprintf(path, sizeof path, FIXTURES "/%s-%d", list[i].topic, list[i].partition);
+        assert_int_equal(verify_dir(path, &o, &r, NULL), 0);
+        assert_int_equal(r.damage + r.torn + r.index, 0);
+        assert_true(r.batches > 0);
+        snprintf(path, sizeof path, FIXTURES "/%s-0/" PARTITION_METADATA, list[i].topic);
+        assert_int_equal(dump_file(path, &nothing, NULL), 0);
+        snprintf(path, sizeof path, FIXTURES "/%s-0/" EPOCH_CHECKPOINT, list[i].topic);
+        assert_int_equal(dump_file(path, &nothing, NULL), 0);
+    }
+    free(list);
+}
+
+/* Kafka's snapshots, written again from what was read, are the same bytes. */
+static void snapshots_are_written_as_kafka_does(void **state)
+{
+    const char *path = FIXTURES "/txn-0/00000000000000000045.snapshot";
+    struct producer_entry entries[16];
+    uint8_t bytes[4096];
+    struct buf b = {0};
+    FILE *f = fopen(path, "rb");
+    int32_t n;
+    size_t size;
+
+    (void)state;
+    assert_non_null(f);
+    size = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    assert_int_equal(snapshot_parse(slice_of(bytes, size), &n, NULL), 0);
+    assert_in_range(n, 3, 16);
+    for (int32_t i = 0; i < n; i++)
+        entries[i] = snapshot_entry(slice_of(bytes, size), i);
+    assert_true(snapshot_write(&b, entries, n));
+    assert_true(slice_eq(buf_slice(&b), slice_of(bytes, size)));
+    buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_are_what_the_consumer_got),
+        cmocka_unit_test(dumps_are_those_of_dumplogsegments),
+        cmocka_unit_test(nothing_is_found_wrong),
+        cmocka_unit_test(snapshots_are_written_as_kafka_does),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
