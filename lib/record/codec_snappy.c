@@ -82,7 +82,8 @@ static int decode_block(struct snappy_stream *y, struct slice in, struct kerr *e
         return kerr_set(e, KE_TOOBIG, "snappy block decodes to %zu bytes, over %zu", n, cap);
     buf_clear(&y->block);
     y->used = 0;
-    to = buf_add(&y->block, n);
+    /* an empty block is one, too: it must not look like missing memory */
+    to = buf_reserve(&y->block, n + 1) ? buf_add(&y->block, n) : NULL;
     if (!to)
         return kerr_set(e, KE_NOMEM, "snappy block of %zu bytes", n);
     if (lib.uncompress((const char *)in.p, in.n, (char *)to, &n) != SNAPPY_OK)
