@@ -44,6 +44,7 @@ void client_poll(struct client *c, int64_t timeout_ms);
 /* Makes functions that wait return KE_CLOSED soon, until false is given. For a signal's sake: may
  * be called from a handler. */
 void client_interrupt(struct client *c, bool on);
+bool client_interrupted(const struct client *c);
 
 /* ---- calls ---- */
 
