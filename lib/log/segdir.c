@@ -15,21 +15,21 @@ static int ascending(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
-static int collect(DIR *dir, struct buf *found, struct kerr *e)
+static int collect(DIR *dir, enum log_file want, struct buf *found, struct kerr *e)
 {
     struct dirent *entry;
     enum log_file kind;
     int64_t base;
 
     for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0)
-        if (log_file_parse(entry->d_name, &base, &kind) && kind == LOG_FILE_LOG)
+        if (log_file_parse(entry->d_name, &base, &kind) && kind == want)
             buf_put(found, &base, sizeof base);
     if (errno)
         return kerr_sys(e, KE_IO, "read a directory");
-    return found->failed ? kerr_set(e, KE_NOMEM, "list of segments") : 0;
+    return found->failed ? kerr_set(e, KE_NOMEM, "list of files") : 0;
 }
 
-int segdir_list(int dirfd, int64_t **out, size_t *n, struct kerr *e)
+int segdir_files(int dirfd, enum log_file kind, int64_t **out, size_t *n, struct kerr *e)
 {
     /* a descriptor of its own: the place in the directory is the open file's */
     int fd = os_openat(dirfd, ".", O_RDONLY | O_DIRECTORY, 0), rc;
@@ -44,7 +44,7 @@ int segdir_list(int dirfd, int64_t **out, size_t *n, struct kerr *e)
             os_close(fd);
         return rc;
     }
-    rc = collect(dir, &found, e);
+    rc = collect(dir, kind, &found, e);
     closedir(dir);
     if (rc < 0) {
         buf_free(&found);
@@ -55,6 +55,11 @@ int segdir_list(int dirfd, int64_t **out, size_t *n, struct kerr *e)
     if (*n)
         qsort(*out, *n, sizeof **out, ascending);
     return 0;
+}
+
+int segdir_list(int dirfd, int64_t **out, size_t *n, struct kerr *e)
+{
+    return segdir_files(dirfd, LOG_FILE_LOG, out, n, e);
 }
 
 static int by_name(const void *a, const void *b)

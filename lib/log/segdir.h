@@ -19,5 +19,7 @@ int segdir_partitions(const char *dir, struct partition_name **out, size_t *n, s
 /* The base offsets of the .log files in the directory, ascending; *out is malloc'ed, NULL when
  * there is none. */
 int segdir_list(int dirfd, int64_t **out, size_t *n, struct kerr *e);
+/* The same of another kind of file. */
+int segdir_files(int dirfd, enum log_file kind, int64_t **out, size_t *n, struct kerr *e);
 
 #endif

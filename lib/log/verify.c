@@ -5,7 +5,6 @@
 #include "log/verify_index.h"
 #include "os/file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -236,22 +235,14 @@ static int check_snapshot(struct walk *w, const char *name, int64_t offset, stru
 
 static int check_snapshots(struct walk *w, struct kerr *e)
 {
-    int fd = os_openat(w->dirfd, ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-    enum log_file kind;
-    int64_t offset;
+    char name[LOG_FILE_NAME];
+    int64_t *offsets;
+    size_t n;
+    int rc = segdir_files(w->dirfd, LOG_FILE_SNAPSHOT, &offsets, &n, e);
 
-    if (!dir) {
-        rc = kerr_sys(e, KE_IO, "open a directory");
-        if (fd >= 0)
-            os_close(fd);
-        return rc;
-    }
-    while (rc == 0 && (entry = readdir(dir)) != NULL)
-        if (log_file_parse(entry->d_name, &offset, &kind) && kind == LOG_FILE_SNAPSHOT)
-            rc = check_snapshot(w, entry->d_name, offset, e);
-    closedir(dir);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = check_snapshot(w, log_file_name(name, offsets[i], LOG_FILE_SNAPSHOT), offsets[i], e);
+    free(offsets);
     return rc;
 }
 

@@ -2,6 +2,7 @@
  * The reader of directories against a model that is a flat list of what was written: segments with
  * gaps, all codecs, times that go back and forth, and tails of every kind.
  */
+#include "log/committed.h"
 #include "log/dump.h"
 #include "log/offline.h"
 #include "log/segdir.h"
@@ -597,6 +598,71 @@ static void files_are_dumped(void **state)
     assert_int_equal(dump_file("00000000000000000000.index", &sink, NULL), KE_NOTFOUND);
 }
 
+/* ---- transactions on a live directory ---- */
+
+/* One record of a transaction, or its end: 'c'ommit, 'a'bort. */
+static void transact(struct model *m, int64_t producer_id, char what)
+{
+    struct batch_fields f = {.level = CODEC_LEVEL_DEFAULT,
+                             .attributes = BATCH_TRANSACTIONAL | (what == 'r' ? 0 : BATCH_CONTROL),
+                             .base_offset = m->end++,
+                             .producer_id = producer_id};
+    uint8_t key[4] = {0, 0, 0, what == 'c'}, value[6] = {0};
+    struct batch_builder w = {0};
+    struct slice out;
+
+    batch_start(&w);
+    assert_true(batch_add(&w, 0, slice_of(key, 4), slice_of(value, 6), NULL, 0));
+    assert_int_equal(batch_finish(&w, &f, &out, NULL), 0);
+    append(m, LOG_FILE_LOG, out.p, out.n);
+    batch_builder_free(&w);
+}
+
+static void expect_committed(struct committed *c, struct offline *o, int64_t offset)
+{
+    struct batch b;
+
+    assert_int_equal(committed_next(c, o, &b, NULL), 1);
+    assert_int_equal(b.base_offset, offset);
+}
+
+static void open_transactions_are_waited_for(void **state)
+{
+    struct model *m = *state;
+    struct offline *o = reader(m);
+    int64_t at = m->end;
+    struct committed *c;
+    struct batch b;
+
+    assert_int_equal(committed_open(&c, m->dir, "t", 0, NULL), 0);
+    assert_int_equal(committed_end(c), at);
+    assert_int_equal(offline_seek(o, at, NULL), 0);
+    assert_int_equal(committed_next(c, o, &b, NULL), 0);
+    transact(m, 7, 'r'); /* at */
+    transact(m, 8, 'r'); /* at + 1 */
+    transact(m, 7, 'r'); /* at + 2 */
+    transact(m, 8, 'c'); /* at + 3 */
+    assert_int_equal(committed_next(c, o, &b, NULL), 0);
+    assert_int_equal(committed_end(c), at);
+    transact(m, 7, 'a'); /* at + 4 */
+    transact(m, 7, 'r'); /* at + 5 */
+    expect_committed(c, o, at + 1);
+    assert_int_equal(committed_next(c, o, &b, NULL), 0);
+    assert_int_equal(committed_end(c), at + 5);
+    transact(m, 7, 'c'); /* at + 6 */
+    expect_committed(c, o, at + 5);
+    assert_int_equal(committed_next(c, o, &b, NULL), 0);
+    committed_free(c);
+    /* another one that comes later sees the same */
+    assert_int_equal(committed_open(&c, m->dir, "t", 0, NULL), 0);
+    assert_int_equal(offline_seek(o, at, NULL), 0);
+    expect_committed(c, o, at + 1);
+    expect_committed(c, o, at + 5);
+    assert_int_equal(committed_next(c, o, &b, NULL), 0);
+    committed_free(c);
+    offline_close(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +680,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_index_that_misleads_is_found, setup, teardown),
         cmocka_unit_test_setup_teardown(checkpoints_and_snapshots_are_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_dumped, setup, teardown),
+        cmocka_unit_test_setup_teardown(open_transactions_are_waited_for, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
