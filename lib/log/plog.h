@@ -140,6 +140,10 @@ int plog_max_time(struct plog *l, int64_t bound, int64_t *offset, int64_t *times
 
 /* The leader epoch at an offset (-1 unknown), and where an epoch ended (OffsetForLeaderEpoch). */
 int32_t plog_epoch_at(struct plog *l, int64_t offset);
+/* *found: the largest epoch of the log that is not above epoch, *end: the offset behind its last
+ * record. Both -1 when the log has not come to that epoch yet. (LeaderEpochFileCache.endOffsetFor)
+ */
+void plog_epoch_end(struct plog *l, int32_t epoch, int32_t *found, int64_t *end);
 int plog_set_leader_epoch(struct plog *l, int32_t epoch, struct kerr *e);
 
 /* Everything below offset may go; segments that lie wholly below are deleted. KE_RANGE past the

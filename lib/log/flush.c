@@ -1,0 +1,289 @@
+/*
+ * flush - group commit. One fdatasync at a time runs for a log, on the pool; what is appended
+ * meanwhile shares the next. Index files are not part of the promise: after an unclean stop they
+ * are rebuilt. Those of a closed segment are synced with it, so that from then on they can be
+ * trusted.
+ */
+#include "log/plog_impl.h"
+
+#include "os/file.h"
+
+enum flush_want plog_flush_want(struct plog *l, enum flush_want want)
+{
+    if (want == FLUSH_NO || l->offline || (l->synced >= l->end && l->dirs_made == l->dirs_synced))
+        return FLUSH_NO;
+    if (l->hold || l->flushing) {
+        l->again = want > l->again ? want : l->again;
+        return FLUSH_NO;
+    }
+    if (want == FLUSH_SOON) {
+        l->flushing = true;
+        return FLUSH_SOON;
+    }
+    if (l->lingering)
+        return FLUSH_NO;
+    l->lingering = true;
+    return FLUSH_LINGER;
+}
+
+/* Takes what is to be flushed next: the oldest segment with records that are not covered. */
+static struct segment *next_unsynced(struct plog *l, int64_t until, int64_t *end, int64_t *position,
+                                     bool *closed)
+{
+    struct segment *s = NULL;
+    size_t i;
+
+    pthread_mutex_lock(&l->sm);
+    if (l->segs && l->synced < until) {
+        i = plog_segment_at(l, l->synced);
+        s = l->seg[i];
+        segment_ref(s);
+        *end = s->end;
+        *position = s->size;
+        *closed = i + 1 < l->segs;
+    }
+    pthread_mutex_unlock(&l->sm);
+    return s;
+}
+
+/* Not part of the promise; said when it fails. */
+static void sync_indexes(struct plog *l, struct segment *s)
+{
+    for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
+        int fd = segment_fd(s, l->dirfd, (enum log_file)kind, false, NULL);
+        if (fd >= 0 && os_fdatasync(fd) < 0)
+            diag(logdir_conf(l->dir)->diag, DIAG_WARN,
+                 "%s: sync of an index of segment %lld failed", l->name, (long long)s->base);
+    }
+}
+
+static int sync_directory(struct plog *l, struct kerr *e)
+{
+    unsigned made;
+
+    pthread_mutex_lock(&l->sm);
+    made = l->dirs_made;
+    if (made == l->dirs_synced) {
+        pthread_mutex_unlock(&l->sm);
+        return 0;
+    }
+    pthread_mutex_unlock(&l->sm);
+    if (os_fsync(l->dirfd) < 0)
+        return kerr_sys(e, KE_IO, "%s: sync of the directory", l->name);
+    pthread_mutex_lock(&l->sm);
+    l->dirs_synced = made;
+    pthread_mutex_unlock(&l->sm);
+    return 0;
+}
+
+static int sync_segment(struct plog *l, struct segment *s, int64_t end, int64_t position,
+                        bool closed, struct kerr *e)
+{
+    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e);
+
+    if (fd < 0)
+        return fd;
+    if (os_fdatasync(fd) < 0)
+        return kerr_sys(e, KE_IO, "%s: fdatasync of segment %lld", l->name, (long long)s->base);
+    if (closed)
+        sync_indexes(l, s);
+    pthread_mutex_lock(&l->sm);
+    l->synced = end;
+    if (l->stable < end)
+        l->stable = end;
+    plog_mark(l, end, s->base, position);
+    pthread_cond_broadcast(&l->cv);
+    pthread_mutex_unlock(&l->sm);
+    return 0;
+}
+
+/* Covers everything that was appended before the call. */
+static int sync_all(struct plog *l, struct kerr *e)
+{
+    int64_t until, end, position;
+    struct segment *s;
+    bool closed;
+    int rc;
+
+    pthread_mutex_lock(&l->sm);
+    until = l->end;
+    pthread_mutex_unlock(&l->sm);
+    rc = sync_directory(l, e);
+    while (rc == 0 && (s = next_unsynced(l, until, &end, &position, &closed)) != NULL) {
+        rc = sync_directory(l, e); /* a segment may have been made since */
+        if (rc == 0)
+            rc = sync_segment(l, s, end, position, closed, e);
+        segment_unref(s);
+    }
+    return rc;
+}
+
+/* The page cache is not believed any more: what was not covered is dropped. With flush=os it was
+ * promised to nobody and stays, but the recovery point stays behind it. */
+static void failed(struct plog *l, const struct kerr *why)
+{
+    struct plog_events ev;
+    int64_t from, to;
+    struct kerr e;
+    int rc;
+
+    pthread_mutex_lock(&l->am);
+    pthread_mutex_lock(&l->sm);
+    to = l->end;
+    from = l->conf.flush == PLOG_FLUSH_OS ? l->end : l->synced;
+    if (from > l->synced) {
+        l->tainted = true;
+        l->frozen = l->frozen < 0 ? l->synced : l->frozen;
+    }
+    ev = l->events;
+    pthread_mutex_unlock(&l->sm);
+    diag(logdir_conf(l->dir)->diag, DIAG_ERROR, "%s: offsets %lld to %lld are dropped",
+         kerr_msg(why), (long long)from, (long long)to);
+    rc = plog_cut(l, from, true, &e);
+    if (rc < 0)
+        diag(logdir_conf(l->dir)->diag, DIAG_ERROR, "%s is offline: %s", l->name, kerr_msg(&e));
+    pthread_mutex_unlock(&l->am);
+    if (ev.lost && to > from)
+        ev.lost(ev.arg, l, from, to);
+}
+
+/* What was asked for meanwhile. FLUSH_SOON: go on. Otherwise the log may be gone after this. */
+static enum flush_want finish(struct plog *l)
+{
+    enum flush_want todo;
+
+    pthread_mutex_lock(&l->sm);
+    todo = l->hold ? FLUSH_NO : l->again;
+    if (todo != FLUSH_NO) {
+        l->again = FLUSH_NO;
+        if (l->offline || (l->synced >= l->end && l->dirs_made == l->dirs_synced))
+            todo = FLUSH_NO;
+        else if (todo == FLUSH_LINGER && l->lingering)
+            todo = FLUSH_NO;
+        else if (todo == FLUSH_LINGER)
+            l->lingering = true;
+    }
+    if (todo == FLUSH_LINGER) {
+        pthread_mutex_unlock(&l->sm);
+        logdir_linger(l->dir, l);
+        pthread_mutex_lock(&l->sm);
+    }
+    if (todo != FLUSH_SOON) {
+        l->flushing = false;
+        pthread_cond_broadcast(&l->cv);
+    }
+    pthread_mutex_unlock(&l->sm);
+    return todo;
+}
+
+static void run(struct pool_task *t)
+{
+    struct plog *l = (struct plog *)((char *)t - offsetof(struct plog, task));
+    struct kerr e;
+
+    do {
+        int64_t before, after;
+        pthread_mutex_lock(&l->sm);
+        before = l->stable;
+        pthread_mutex_unlock(&l->sm);
+        if (sync_all(l, &e) < 0)
+            failed(l, &e);
+        pthread_mutex_lock(&l->sm);
+        after = l->stable;
+        pthread_mutex_unlock(&l->sm);
+        if (after > before)
+            plog_fire_advanced(l);
+    } while (finish(l) == FLUSH_SOON);
+}
+
+void plog_flush_start(struct plog *l, enum flush_want want)
+{
+    if (want == FLUSH_LINGER)
+        logdir_linger(l->dir, l);
+    if (want != FLUSH_SOON)
+        return;
+    l->task.run = run;
+    if (pool_submit(logdir_conf(l->dir)->pool, &l->task) == 0)
+        return;
+    /* No thread to be had: whoever asks next tries again. */
+    pthread_mutex_lock(&l->sm);
+    l->flushing = false;
+    pthread_cond_broadcast(&l->cv);
+    pthread_mutex_unlock(&l->sm);
+}
+
+void plog_flush_soon(struct plog *l)
+{
+    enum flush_want todo;
+
+    pthread_mutex_lock(&l->sm);
+    todo = plog_flush_want(l, FLUSH_SOON);
+    pthread_mutex_unlock(&l->sm);
+    plog_flush_start(l, todo);
+}
+
+void plog_linger_over(struct plog *l)
+{
+    enum flush_want todo;
+
+    pthread_mutex_lock(&l->sm);
+    l->lingering = false;
+    todo = plog_flush_want(l, FLUSH_SOON);
+    pthread_mutex_unlock(&l->sm);
+    plog_flush_start(l, todo);
+}
+
+void plog_hold(struct plog *l)
+{
+    pthread_mutex_lock(&l->sm);
+    l->hold++;
+    while (l->flushing)
+        pthread_cond_wait(&l->cv, &l->sm);
+    pthread_mutex_unlock(&l->sm);
+}
+
+void plog_unhold(struct plog *l)
+{
+    enum flush_want todo = FLUSH_NO;
+
+    pthread_mutex_lock(&l->sm);
+    if (--l->hold == 0) {
+        todo = l->again;
+        l->again = FLUSH_NO;
+        todo = plog_flush_want(l, todo);
+    }
+    pthread_cond_broadcast(&l->cv);
+    pthread_mutex_unlock(&l->sm);
+    plog_flush_start(l, todo);
+}
+
+int plog_flush_wait(struct plog *l, int64_t offset, struct kerr *e)
+{
+    int64_t cuts;
+    int rc = 0;
+
+    pthread_mutex_lock(&l->sm);
+    cuts = l->cuts;
+    while (rc == 0 && l->synced < offset) {
+        enum flush_want todo;
+        if (offset > l->end || (l->cuts != cuts && l->cut_at < offset)) {
+            rc = kerr_set(e, KE_IO, "%s: records below %lld are lost", l->name, (long long)offset);
+            break;
+        }
+        todo = plog_flush_want(l, FLUSH_SOON);
+        if (todo == FLUSH_SOON) {
+            pthread_mutex_unlock(&l->sm);
+            plog_flush_start(l, todo);
+            pthread_mutex_lock(&l->sm);
+            if (!l->flushing && l->synced < offset && l->cuts == cuts)
+                rc = kerr_set(e, KE_NOMEM, "%s: no thread to flush on", l->name);
+            continue;
+        }
+        if (l->offline)
+            rc = kerr_set(e, KE_IO, "%s: offline after a failed flush", l->name);
+        else
+            pthread_cond_wait(&l->cv, &l->sm);
+    }
+    pthread_mutex_unlock(&l->sm);
+    return rc;
+}
