@@ -187,7 +187,8 @@ int net_addr_connect(const struct net_addr *a, int *fd, struct kerr *e)
         return kerr_sys(e, KE_IO, "socket");
     if (!a->is_unix)
         setsockopt(*fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(*fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS || errno == EAGAIN)
+    /* EAGAIN is a Unix socket with a full queue: that one is not on its way */
+    if (connect(*fd, (struct sockaddr *)&sa, len) == 0 || errno == EINPROGRESS)
         return 0;
     err = errno;
     close(*fd);

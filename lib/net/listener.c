@@ -21,11 +21,12 @@ struct net_listener {
     struct net_addr addr;
     struct net_loop *loop;
     int fd;
-    bool bound_path; /* a Unix socket that is ours to unlink */
+    bool bound_path; /* a Unix socket that is ours to unlink, this one: */
+    dev_t dev;
+    ino_t ino;
     struct event *ready;
     struct net_timer pause;
-    bool said;
-    mono_ns said_at;
+    mono_ns said_at; /* that descriptors ran out; 0: never */
 };
 
 /* True when somebody answers on that Unix socket, or it cannot be told. */
@@ -49,16 +50,40 @@ static void remove_stale(const struct net_addr *a)
         unlink(a->host);
 }
 
+static void remember_path(struct net_listener *s)
+{
+    struct stat st;
+
+    if (lstat(s->addr.host, &st) < 0)
+        return;
+    s->bound_path = true;
+    s->dev = st.st_dev;
+    s->ino = st.st_ino;
+}
+
+/* Not one that somebody else has put there since. */
+static void remove_path(struct net_listener *s)
+{
+    struct stat st;
+
+    if (s->bound_path && lstat(s->addr.host, &st) == 0 && st.st_dev == s->dev &&
+        st.st_ino == s->ino)
+        unlink(s->addr.host);
+    s->bound_path = false;
+}
+
 static int bind_and_listen(struct net_listener *s, struct kerr *e)
 {
     struct sockaddr_storage sa;
     socklen_t n = sizeof sa;
     char text[300];
     unsigned len;
-    int one = 1, rc = net_addr_to(&s->addr, &sa, &len, e);
-    mode_t mask;
+    struct net_addr numeric = s->addr;
+    int one = 1, rc = net_addr_resolve(&numeric, e);
 
     net_addr_format(&s->addr, text, sizeof text);
+    if (rc == 0)
+        rc = net_addr_to(&numeric, &sa, &len, e);
     if (rc < 0)
         return kerr_ctx(e, rc, "listener %s", text);
     s->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -67,14 +92,15 @@ static int bind_and_listen(struct net_listener *s, struct kerr *e)
     setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     if (sa.ss_family == AF_INET6)
         setsockopt(s->fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
-    if (s->addr.is_unix)
+    if (s->addr.is_unix) {
         remove_stale(&s->addr);
-    mask = umask(0177);
-    rc = bind(s->fd, (struct sockaddr *)&sa, len);
-    umask(mask);
-    if (rc < 0)
+        /* Linux gives the file the socket's mode: it is never open to others, not even at first */
+        fchmod(s->fd, 0600);
+    }
+    if (bind(s->fd, (struct sockaddr *)&sa, len) < 0)
         return kerr_sys(e, errno == EADDRINUSE ? KE_EXISTS : KE_IO, "listener %s", text);
-    s->bound_path = s->addr.is_unix;
+    if (s->addr.is_unix)
+        remember_path(s);
     if (listen(s->fd, BACKLOG) < 0)
         return kerr_sys(e, errno == EADDRINUSE ? KE_EXISTS : KE_IO, "listener %s", text);
     if (!s->addr.is_unix && getsockname(s->fd, (struct sockaddr *)&sa, &n) == 0) {
@@ -98,11 +124,11 @@ static void out_of_descriptors(struct net_listener *s, int err)
     mono_ns now = net_loop_now(s->loop);
     char text[300];
 
-    if (!s->said || mono_diff_ms(now, s->said_at) >= SAY_AGAIN_MS)
+    if (s->said_at.ns == 0 || mono_diff_ms(now, s->said_at) >= SAY_AGAIN_MS) {
+        s->said_at = now;
         diag(s->conf.diag, DIAG_WARN, "listener %s: cannot accept: %s; connections wait",
              net_addr_format(&s->addr, text, sizeof text), strerrordesc_np(err));
-    s->said = true;
-    s->said_at = now;
+    }
     event_del(s->ready);
     if (net_timer_set(&s->pause, PAUSE_MS) < 0)
         event_add(s->ready, NULL);
@@ -113,13 +139,15 @@ static void acceptable(evutil_socket_t fd, short what, void *arg)
     struct net_listener *s = arg;
     int one = 1;
 
+    (void)fd;
     (void)what;
     net_loop_enter(s->loop);
-    for (int i = 0; i < ACCEPT_ROUNDS; i++) {
+    /* the callee may stop the listener */
+    for (int i = 0; i < ACCEPT_ROUNDS && s->fd >= 0; i++) {
         struct sockaddr_storage sa = {0};
         socklen_t n = sizeof sa;
         struct net_addr peer;
-        int c = accept4((int)fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int c = accept4(s->fd, (struct sockaddr *)&sa, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (c < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 out_of_descriptors(s, errno);
@@ -181,12 +209,10 @@ void net_listener_stop(struct net_listener *s)
     if (s->ready)
         event_free(s->ready);
     s->ready = NULL;
+    remove_path(s);
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
-    if (s->bound_path)
-        unlink(s->addr.host);
-    s->bound_path = false;
 }
 
 void net_listener_free(struct net_listener *s)

@@ -19,14 +19,16 @@ struct net_listener_conf {
     void *arg;
 };
 
-/* Binds and listens, does not accept yet. Port 0 takes any free one. A stale Unix socket (nobody
- * answers) is replaced. KE_EXISTS: the address is in use; the message names it. */
+/* Binds and listens, does not accept yet. A host name is looked up, which may take a while. Port 0
+ * takes any free one. An IPv6 listener is for IPv6 only. A Unix socket gets mode 0600; a stale one
+ * (nobody answers) is replaced. KE_EXISTS: the address is in use; the message names it. */
 int net_listener_new(struct net_listener **out, struct net_loop *l,
                      const struct net_listener_conf *c, struct kerr *e);
 /* What it is bound to, with the real port. */
 const struct net_addr *net_listener_addr(const struct net_listener *s);
 int net_listener_start(struct net_listener *s, struct kerr *e);
-/* Stops accepting. Out of descriptors: accepting pauses for a while by itself, said once. */
+/* Stops accepting for good; removes the Unix socket. (Out of descriptors accepting pauses by
+ * itself, which is said once a minute at most.) */
 void net_listener_stop(struct net_listener *s);
 void net_listener_free(struct net_listener *s);
 

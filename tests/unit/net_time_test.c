@@ -101,23 +101,21 @@ static void not_reading_stops_the_deadlines(void **state)
 
 static void output_must_move(void **state)
 {
-    int small = 4096;
+    size_t enough = way_of(state) == WAY_HOSTILE ? 20000 : 1000000;
     struct buf body = {0};
     struct rig r;
     int peer;
 
     rig_start(&r, way_of(state));
-    setsockopt(r.peer, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    setsockopt(r.transport.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     rig_exchange(&r, slice_of("\0\0\0\1P", 5));
-    put_pattern(&body, 'x', 4000000, 1);
-    peer = r.peer; /* it does not read */
+    put_pattern(&body, 'x', 30000000, 1); /* no socket takes all of it */
+    peer = r.peer;                        /* it does not read */
     r.peer = -1;
     rig_answer(&r, 0, buf_slice(&body));
     rig_settle(&r);
     rig_wait(&r, 59000);
     assert_int_equal(r.closed, 0);
-    for (size_t got = 0; got < 1000000;) { /* it reads a little */
+    for (size_t got = 0; got < enough;) { /* it reads a little */
         uint8_t space[10000];
         ssize_t k = recv(peer, space, sizeof space, MSG_DONTWAIT);
         got += k > 0 ? (size_t)k : 0;
@@ -193,6 +191,114 @@ static void closed_while_starving(void **state)
     buf_free(&frame);
 }
 
+/* Frames are freed by other threads while two loops starve and are fed, again and again. */
+struct freer {
+    pthread_mutex_t mu;
+    pthread_cond_t wake;
+    struct net_frame frames[1000]; /* more than there are in all */
+    int n;
+    bool end;
+};
+
+static void *frees(void *arg)
+{
+    struct freer *f = arg;
+
+    pthread_mutex_lock(&f->mu);
+    while (!f->end || f->n > 0) {
+        if (f->n == 0) {
+            pthread_cond_wait(&f->wake, &f->mu);
+            continue;
+        }
+        struct net_frame frame = f->frames[--f->n];
+        pthread_mutex_unlock(&f->mu);
+        net_frame_free(&frame);
+        pthread_mutex_lock(&f->mu);
+    }
+    pthread_mutex_unlock(&f->mu);
+    return NULL;
+}
+
+static void hand_over(struct freer *f, struct rig *r)
+{
+    for (int i = 0; i < r->kept_count; i++)
+        if (r->kept[i].answer) {
+            rig_answer(r, i, slice_str("x"));
+            pthread_mutex_lock(&f->mu);
+            assert_true(f->n < 1000);
+            f->frames[f->n++] = r->kept[i].frame;
+            r->kept[i].frame = (struct net_frame){0};
+            pthread_cond_signal(&f->wake);
+            pthread_mutex_unlock(&f->mu);
+        }
+}
+
+/* Reads and keeps until all of its frames have come. Assertions are for the test's own thread. */
+struct eater {
+    struct rig r;
+    struct freer *freer;
+    const struct buf *in;
+    int want;
+};
+
+static void *eats(void *arg)
+{
+    struct eater *e = arg;
+    size_t at = 0;
+
+    while (e->r.frames < e->want) {
+        ssize_t k = at < e->in->n ? send(e->r.peer, e->in->p + at, e->in->n - at, MSG_NOSIGNAL) : 0;
+        uint8_t answers[4096];
+        at += k > 0 ? (size_t)k : 0;
+        while (recv(e->r.peer, answers, sizeof answers, 0) > 0)
+            ;
+        net_loop_once(e->r.loop, 1);
+        hand_over(e->freer, &e->r);
+    }
+    return NULL;
+}
+
+static void fed_by_other_threads(void **state)
+{
+    int frames = way_of(state) == WAY_HOSTILE ? 40 : 400;
+    struct freer f = {.mu = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+    static struct eater e[2];
+    struct buf in = {0}, body = {0};
+    pthread_t t[3];
+
+    put_pattern(&body, 'K', 5000, 1);
+    for (int i = 0; i < frames; i++)
+        put_frame(&in, buf_slice(&body));
+    for (int i = 0; i < 2; i++) {
+        e[i] = (struct eater){.freer = &f, .in = &in, .want = frames};
+        rig_start(&e[i].r, way_of(state));
+        if (i == 1) {
+            net_conn_close(e[1].r.conn);
+            close(e[1].r.peer);
+            e[1].r.closed = 0;
+            e[1].r.shared = &e[0].r.budget;
+            rig_open(&e[1].r, way_of(state));
+        }
+    }
+    e[0].r.budget.max = 6000;
+    assert_int_equal(pthread_create(&t[2], NULL, frees, &f), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&t[i], NULL, eats, &e[i]), 0);
+    pthread_join(t[0], NULL);
+    pthread_join(t[1], NULL);
+    pthread_mutex_lock(&f.mu);
+    f.end = true;
+    pthread_cond_signal(&f.wake);
+    pthread_mutex_unlock(&f.mu);
+    pthread_join(t[2], NULL);
+    assert_bytes(&e[0].r.seen, &in);
+    assert_bytes(&e[1].r.seen, &in);
+    rig_end(&e[1].r);
+    rig_end(&e[0].r);
+    buf_free(&in);
+    buf_free(&body);
+}
+
 enum { MANY = 300 };
 
 /* Of heap, all told: the transport here is the test's. */
@@ -233,6 +339,7 @@ int main(void)
         {"output must move", output_must_move},
         {"the budget is shared", the_budget_is_shared},
         {"closed while starving", closed_while_starving},
+        {"fed by other threads", fed_by_other_threads},
         {"idle connections are small", idle_connections_are_small},
     };
 
