@@ -1,0 +1,57 @@
+/*
+ * conf - a broker's configuration, by the names of Kafka's server.properties.
+ *
+ * Names come from a file or the command line, one by one. A name that Kafka does not know is
+ * KE_NOTFOUND with the nearest match in the message; one that Kafka knows and we do not act on is
+ * taken and counted as idle (the caller warns once).
+ */
+#ifndef KCORE_BROKER_CONF_H
+#define KCORE_BROKER_CONF_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "broker/topic_conf.h"
+#include "net/addr.h"
+
+#define BROKER_MAX_LISTENERS 8
+#define BROKER_MAX_DIRS      16
+
+struct broker_conf {
+    char *dirs[BROKER_MAX_DIRS]; /* log.dirs; owned */
+    int dir_count;
+    char *metadata_dir; /* NULL: the first of dirs; owned */
+    struct net_addr listeners[BROKER_MAX_LISTENERS];
+    int listener_count;
+    struct net_addr advertised[BROKER_MAX_LISTENERS]; /* by listener name */
+    int advertised_count;
+    char controller_names[256]; /* controller.listener.names: such listeners are not served */
+    int32_t node_id;
+    int threads; /* num.network.threads; 0: a reactor a core */
+    int32_t num_partitions;
+    bool auto_create;
+    int64_t request_max; /* socket.request.max.bytes */
+    int64_t queued_max;  /* queued.max.request.bytes */
+    int64_t connections_max, connections_max_per_ip;
+    int64_t idle_ms; /* connections.max.idle.ms */
+    int64_t producer_expiry_ms;
+    int64_t topics_max, partitions_max; /* ours: error 44 past them */
+    struct plog_conf log;               /* defaults of topics */
+    struct buf topic_defaults; /* what was set of them: "name=value\n", names of topic settings */
+    struct buf idle;           /* names known but without effect here, one a line */
+    bool adopt, accept_missing, unsafe_fs;
+};
+
+void broker_conf_init(struct broker_conf *c);
+void broker_conf_free(struct broker_conf *c);
+/* Sets one. KE_NOTFOUND, KE_INVALID, KE_NOMEM. A second listeners= replaces the first. */
+int broker_conf_set(struct broker_conf *c, const char *name, const char *value, struct kerr *e);
+/* -l: adds to what "listeners" holds; the first time it replaces the file's. */
+int broker_conf_add_listener(struct broker_conf *c, const char *value, bool first, struct kerr *e);
+/* What only the whole can tell: a directory, listener names that are unique. Fills in the default
+ * listener. */
+int broker_conf_check(struct broker_conf *c, struct kerr *e);
+
+/* Every name that broker_conf_set takes, for "did you mean"; NULL past the last. */
+const char *broker_conf_name(size_t i);
+
+#endif

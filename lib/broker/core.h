@@ -1,0 +1,55 @@
+/*
+ * core - what the handlers see of the broker they work for. lib/broker's own.
+ */
+#ifndef KCORE_BROKER_CORE_H
+#define KCORE_BROKER_CORE_H
+
+#include "broker/broker.h"
+#include "broker/partition.h"
+#include "catalog/catalog.h"
+#include "log/logdir.h"
+#include "net/conn.h"
+#include "net/listener.h"
+
+struct reactor;
+
+struct broker {
+    struct broker_conf conf;
+    const struct os_clock *clock;
+    const struct diag *diag;
+    struct pool *pool;
+    struct logdir *dirs[BROKER_MAX_DIRS];
+    int dir_count;
+    struct catalog *catalog;
+    struct uuid cluster_id, proposer;
+    _Atomic int64_t proposals;
+    struct partitions partitions;
+    struct net_limits limits;
+    struct net_budget budget;
+    struct net_listener *listeners[BROKER_MAX_LISTENERS];
+    int listener_count;
+    struct reactor **reactors;
+    int reactor_count, next_reactor;
+    _Atomic int64_t connections;
+    int fatal_fd;
+    pthread_mutex_t ids_mu; /* the block of producer ids */
+    int64_t next_id, last_id;
+    struct net_timer tick; /* on the first reactor */
+    _Atomic bool dirty;    /* something was appended since the last checkpoint */
+};
+
+/* Identifies the next catalog command. */
+struct catalog_stamp broker_stamp(struct broker *b);
+
+/* What a topic's settings make of its logs. */
+void broker_plog_conf(const struct broker *b, const struct catalog_topic *t, struct plog_conf *out);
+
+/* Where clients of a listener find this broker; local is the connection's own end, for listeners on
+ * every address. */
+void broker_advertised(const struct broker *b, int listener, const struct net_addr *local,
+                       struct net_addr *out);
+
+/* Something has been appended: the housekeeping has work. */
+void broker_touch(struct broker *b);
+
+#endif
