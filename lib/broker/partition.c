@@ -216,11 +216,10 @@ void partition_release(struct partitions *t, struct partition *p)
     pthread_mutex_unlock(&t->idle_mu);
 }
 
-struct plog *partitions_remove(struct partitions *t, struct uuid topic_id, int32_t index)
+struct partition *partitions_remove(struct partitions *t, struct uuid topic_id, int32_t index)
 {
     uint8_t key[KEY];
     struct partition *p;
-    struct plog *log;
     bool working = true;
 
     pthread_rwlock_wrlock(&t->lock);
@@ -240,11 +239,13 @@ struct plog *partitions_remove(struct partitions *t, struct uuid topic_id, int32
         working = p->working;
         pthread_mutex_unlock(&p->mu);
     }
-    log = p->log;
-    plog_set_events(log, &(struct plog_events){0});
+    return p;
+}
+
+void partition_free(struct partition *p)
+{
     pthread_mutex_destroy(&p->mu);
     free(p);
-    return log;
 }
 
 void partitions_each(struct partitions *t, void (*fn)(void *arg, struct partition *p), void *arg)

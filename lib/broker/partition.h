@@ -68,8 +68,10 @@ void partitions_free(struct partitions *t);
 
 /* Takes over the log and its events. KE_NOMEM (the log stays the caller's). */
 int partitions_add(struct partitions *t, struct plog *log, struct uuid topic_id, int32_t index);
-/* Returns the log, which nobody uses any more, or NULL when there was none. Waits for the users. */
-struct plog *partitions_remove(struct partitions *t, struct uuid topic_id, int32_t index);
+/* Takes it out and waits for its users. NULL when there was none. The caller ends p->log (whose
+ * flusher may report to p until then), after that p. */
+struct partition *partitions_remove(struct partitions *t, struct uuid topic_id, int32_t index);
+void partition_free(struct partition *p);
 /* NULL, or a reference to give back. */
 struct partition *partitions_get(struct partitions *t, struct uuid topic_id, int32_t index);
 void partition_release(struct partitions *t, struct partition *p);

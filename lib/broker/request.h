@@ -1,0 +1,67 @@
+/*
+ * request - one request on its way through the broker.
+ *
+ * The dispatcher makes it, takes its place in the connection's queue of answers, and hands it to
+ * the API's handler, which owns it from then on: it ends with request_reply(), request_drop()
+ * (nothing is answered) or request_kill() (the connection ends). All of them on the request's
+ * reactor.
+ */
+#ifndef KCORE_BROKER_REQUEST_H
+#define KCORE_BROKER_REQUEST_H
+
+#include "base/arena.h"
+#include "broker/core.h"
+#include "net/conn.h"
+#include "wire/wire.h"
+
+struct api_entry;
+struct connection;
+
+struct request {
+    struct broker *broker;
+    struct reactor *reactor;
+    struct connection *connection; /* NULL once it has gone (request_alive) */
+    const struct api_entry *api;
+    int16_t version;
+    int32_t correlation_id;
+    struct slice client_id; /* lies in the frame */
+    int listener;
+    struct arena arena; /* what the handler decodes and answers with */
+    struct wire_reader body;
+    struct net_frame frame; /* bytes of the body; kept by request_keep() */
+    struct net_answer *answer;
+    mono_ns started;
+    struct request *next; /* the reactor's list of spare ones */
+};
+
+/* The frame outlives the handler's call. False without memory. */
+bool request_keep(struct request *r);
+/* Whether anybody still waits for the answer. */
+bool request_alive(const struct request *r);
+
+/* Appends the response header to b; the body follows. */
+void request_reply_begin(struct request *r, struct buf *b);
+/* rc: what the body's encoder returned. Sends b's bytes, or ends the connection when they could not
+ * be made. Ends r. */
+void request_reply(struct request *r, struct buf *b, int rc);
+void request_drop(struct request *r);
+void request_kill(struct request *r, const char *why);
+/* Frees r whose answer has been sent by other means. */
+void request_end(struct request *r);
+
+enum operation {
+    OP_READ,
+    OP_WRITE,
+    OP_CREATE,
+    OP_DELETE,
+    OP_DESCRIBE,
+    OP_CLUSTER_ACTION,
+    OP_IDEMPOTENT_WRITE
+};
+enum resource { RES_TOPIC, RES_GROUP, RES_CLUSTER, RES_TRANSACTIONAL_ID };
+
+/* May the principal do that? Everybody may, until there are ACLs; every handler asks for every
+ * resource. */
+bool authz_check(const struct request *r, enum operation op, enum resource kind, struct slice name);
+
+#endif
