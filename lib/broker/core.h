@@ -35,6 +35,7 @@ struct broker {
     pthread_mutex_t ids_mu; /* the block of producer ids */
     int64_t next_id, last_id;
     struct net_timer tick; /* on the first reactor */
+    _Atomic bool stopping; /* parked fetches are answered with what there is */
     _Atomic bool dirty;    /* something was appended since the last checkpoint */
 };
 

@@ -35,14 +35,14 @@ bool authz_check(const struct request *r, enum operation op, enum resource kind,
     return true;
 }
 
-bool request_keep(struct request *r)
+bool request_keep(struct request *r, ptrdiff_t *moved)
 {
     const uint8_t *old = r->frame.data;
 
-    if (!r->connection || !net_frame_keep(r->connection->conn, &r->frame))
+    if (!net_frame_keep(r->connection->conn, &r->frame))
         return false;
-    /* what was decoded so far points into the old place */
-    return r->frame.data == old;
+    *moved = r->frame.data - old;
+    return true;
 }
 
 bool request_alive(const struct request *r)

@@ -258,6 +258,21 @@ void partitions_each(struct partitions *t, void (*fn)(void *arg, struct partitio
     pthread_rwlock_unlock(&t->lock);
 }
 
+static void wake_readers(void *arg, struct partition *p)
+{
+    (void)arg;
+    pthread_mutex_lock(&p->mu);
+    for (struct waiter *w = p->waiters; w; w = w->next)
+        if (w->eager)
+            w->wake(w);
+    pthread_mutex_unlock(&p->mu);
+}
+
+void partitions_wake_readers(struct partitions *t)
+{
+    partitions_each(t, wake_readers, NULL);
+}
+
 int32_t partitions_count(struct partitions *t)
 {
     int32_t n;

@@ -81,6 +81,8 @@ int32_t partitions_count(struct partitions *t);
 
 /* True: w waits. False: what it waits for is there already, or the partition is gone. */
 bool partition_wait(struct partition *p, struct waiter *w);
+/* Wakes every eager waiter: the broker is about to stop. */
+void partitions_wake_readers(struct partitions *t);
 /* After this w->wake is not called any more. No harm when it does not wait. */
 void partition_unwait(struct waiter *w);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define SPARE_REQUESTS 64
+#define SPARE_ARENA    ((size_t)64 << 10) /* larger ones are given back */
 #define STACK          ((size_t)256 << 10)
 
 /* ---- requests ---- */
@@ -42,7 +43,10 @@ void reactor_recycle(struct reactor *r, struct request *q)
         free(q);
         return;
     }
-    arena_reset(&arena);
+    if (arena.total > SPARE_ARENA)
+        arena_free(&arena);
+    else
+        arena_reset(&arena);
     *q = (struct request){.arena = arena, .next = r->spare};
     r->spare = q;
     r->spare_count++;

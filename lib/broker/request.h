@@ -34,8 +34,9 @@ struct request {
     struct request *next; /* the reactor's list of spare ones */
 };
 
-/* The frame outlives the handler's call. False without memory. */
-bool request_keep(struct request *r);
+/* The frame outlives the handler's call. *moved: how far its bytes have moved; slices into it move
+ * along. False without memory. */
+bool request_keep(struct request *r, ptrdiff_t *moved);
 /* Whether anybody still waits for the answer. */
 bool request_alive(const struct request *r);
 
