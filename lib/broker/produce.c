@@ -96,6 +96,8 @@ static void back_from_pool(struct net_task *t)
     struct produce *m = p->produce;
 
     p->queued = false;
+    if (p->appended && (m->acks == -1 || atomic_load(&p->partition->eager) > 0))
+        plog_flush_soon(p->partition->log);
     if (--m->queued == 0)
         settle(m);
 }
@@ -275,12 +277,8 @@ static void finish(struct produce *m)
             request_drop(r);
         return;
     }
-    if (!fill(m, &out)) {
-        request_kill(r, "out of memory");
-        return;
-    }
     request_reply_begin(r, &b);
-    if (produce_response_encode(&out, &b, r->version) < 0)
+    if (!fill(m, &out) || produce_response_encode(&out, &b, r->version) < 0)
         b.failed = true;
     /* a wake-up may be on its way to m, which lies in r's arena: then it ends r */
     m->done = atomic_load(&m->woken);
@@ -288,14 +286,15 @@ static void finish(struct produce *m)
         request_reply(r, &b, 0);
         return;
     }
-    if (!b.failed && net_answer_bytes(r->answer, &b)) {
-        net_answer_send(r->answer);
+    if (b.failed || !net_answer_bytes(r->answer, &b)) {
+        bool alive = request_alive(r);
+        buf_free(&b);
+        net_answer_drop(r->answer);
+        if (alive)
+            net_conn_close(r->connection->conn);
         return;
     }
-    buf_free(&b);
-    net_answer_drop(r->answer);
-    if (r->connection)
-        net_conn_close(r->connection->conn);
+    net_answer_send(r->answer);
 }
 
 /* ---- the beginning ---- */
