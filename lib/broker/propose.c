@@ -1,0 +1,137 @@
+#include "broker/propose.h"
+
+#include "base/arena.h"
+#include "os/random.h"
+#include "wire/error.h"
+
+#include <stdlib.h>
+
+struct catalog_stamp broker_stamp(struct broker *b)
+{
+    return (struct catalog_stamp){b->proposer, atomic_fetch_add(&b->proposals, 1) + 1,
+                                  os_wall(b->clock)};
+}
+
+static void on_loop(struct net_task *t)
+{
+    struct proposal *p = (struct proposal *)((char *)t - offsetof(struct proposal, task));
+
+    p->done(p);
+}
+
+static void decided(void *arg, int err, int64_t index, enum catalog_result result, int64_t value)
+{
+    struct proposal *p = arg;
+
+    (void)index;
+    p->err = err;
+    p->result = result;
+    p->value = value;
+    p->task.run = on_loop;
+    net_post(p->loop, &p->task);
+}
+
+int propose(struct broker *b, struct slice cmd, struct proposal *p)
+{
+    return catalog_propose(b->catalog, cmd, decided, p);
+}
+
+struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice name,
+                                 int32_t partitions)
+{
+    struct catalog_topic *t = arena_alloc(a, sizeof *t);
+    struct catalog_partition *p = arena_array(a, (size_t)partitions, sizeof *p);
+    int32_t *self = arena_alloc(a, sizeof *self);
+
+    if (!t || !p || !self)
+        return NULL;
+    *self = b->conf.node_id;
+    t->name = name;
+    do
+        os_random(&t->id, sizeof t->id);
+    while (uuid_is_zero(t->id));
+    t->partitions = p;
+    t->partition_count = partitions;
+    for (int32_t i = 0; i < partitions; i++)
+        p[i] = (struct catalog_partition){
+            .id = i,
+            .leader = *self,
+            .replicas = self,
+            .isr = self,
+            .replica_count = 1,
+            .isr_count = 1,
+            /* partitions spread over the directories */
+            .directory_id =
+                logdir_id(b->dirs[(partitions_count(&b->partitions) + i) % b->dir_count]),
+        };
+    return t;
+}
+
+static bool collide(struct slice a, struct slice b)
+{
+    if (a.n != b.n)
+        return false;
+    for (size_t i = 0; i < a.n; i++) {
+        uint8_t x = a.p[i] == '.' ? '_' : a.p[i], y = b.p[i] == '.' ? '_' : b.p[i];
+        if (x != y)
+            return false;
+    }
+    return true;
+}
+
+int16_t plan_refusal(const struct broker *b, const struct catalog_image *image, struct slice name,
+                     int32_t partitions)
+{
+    if (!catalog_topic_name_valid(name))
+        return KAFKA_INVALID_TOPIC_EXCEPTION;
+    if (catalog_topic_by_name(image, name))
+        return KAFKA_TOPIC_ALREADY_EXISTS;
+    if (image->topic_count >= b->conf.topics_max || partitions > b->conf.partitions_max)
+        return KAFKA_POLICY_VIOLATION;
+    if (memchr(name.p, '.', name.n) || memchr(name.p, '_', name.n))
+        for (int32_t i = 0; i < image->topic_count; i++)
+            if (collide(image->topics[i]->name, name))
+                return KAFKA_INVALID_TOPIC_EXCEPTION;
+    return 0;
+}
+
+static void nobody_waits(void *arg, int err, int64_t index, enum catalog_result result,
+                         int64_t value)
+{
+    (void)arg;
+    (void)err;
+    (void)index;
+    (void)result;
+    (void)value;
+}
+
+int propose_topic_quietly(struct broker *b, struct slice name)
+{
+    struct catalog_stamp s = broker_stamp(b);
+    struct arena a = {0};
+    struct catalog_topic *t = plan_topic(b, &a, name, b->conf.num_partitions);
+    struct buf cmd = {0};
+    int rc = t ? catalog_cmd_create_topic(&cmd, &s, t) : KE_NOMEM;
+
+    if (rc == 0)
+        rc = catalog_propose(b->catalog, buf_slice(&cmd), nobody_waits, NULL);
+    buf_free(&cmd);
+    arena_free(&a);
+    return rc;
+}
+
+int16_t proposal_error(const struct proposal *p)
+{
+    if (p->err < 0)
+        return p->err == KE_UNKNOWN_OUTCOME ? KAFKA_REQUEST_TIMED_OUT : KAFKA_KAFKA_STORAGE_ERROR;
+    switch (p->result) {
+    case CATALOG_DONE:
+        return 0;
+    case CATALOG_TOPIC_EXISTS:
+        return KAFKA_TOPIC_ALREADY_EXISTS;
+    case CATALOG_NO_SUCH_TOPIC:
+        return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    default:
+        return KAFKA_INVALID_REQUEST;
+    }
+}

@@ -1,0 +1,37 @@
+/*
+ * propose - catalog commands from handlers: the outcome comes back on the reactor that asked.
+ */
+#ifndef KCORE_BROKER_PROPOSE_H
+#define KCORE_BROKER_PROPOSE_H
+
+#include "broker/core.h"
+
+struct proposal {
+    void (*done)(struct proposal *p); /* on loop's thread */
+    struct net_loop *loop;
+    struct net_task task;
+    int err; /* as catalog_done_fn */
+    enum catalog_result result;
+    int64_t value;
+};
+
+/* 0: p->done will be called. */
+int propose(struct broker *b, struct slice cmd, struct proposal *p);
+
+/* Nobody waits: a topic made because somebody asked for it. configs: none. */
+int propose_topic_quietly(struct broker *b, struct slice name);
+
+/* A topic as this one node would hold it; its partitions lie in the arena. NULL without memory. */
+struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice name,
+                                 int32_t partitions);
+
+/* Kafka's error for a name that cannot be given to a new topic in this image: 17 (bad, or equal to
+ * another but for '.' and
+ * '_'), 36; or 44 when there would be too many. 0: fine. */
+int16_t plan_refusal(const struct broker *b, const struct catalog_image *image, struct slice name,
+                     int32_t partitions);
+
+/* Kafka's error for an outcome. */
+int16_t proposal_error(const struct proposal *p);
+
+#endif
