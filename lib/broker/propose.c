@@ -1,6 +1,5 @@
 #include "broker/propose.h"
 
-#include "base/arena.h"
 #include "os/random.h"
 #include "wire/error.h"
 

@@ -4,6 +4,7 @@
 #ifndef KCORE_BROKER_PROPOSE_H
 #define KCORE_BROKER_PROPOSE_H
 
+#include "base/arena.h"
 #include "broker/core.h"
 
 struct proposal {

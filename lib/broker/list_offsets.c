@@ -1,0 +1,217 @@
+/*
+ * ListOffsets: the ends are known; searches by time may wait for a disk and go to the pool, the
+ * whole request at once.
+ */
+#include "broker/dispatch.h"
+#include "broker/errmap.h"
+#include "broker/lookup.h"
+#include "broker/reactor.h"
+#include "wire/error.h"
+#include "wire/list_offsets_request.h"
+#include "wire/list_offsets_response.h"
+
+enum special {
+    LATEST = -1,
+    EARLIEST = -2,
+    MAX_TIMESTAMP = -3,
+    EARLIEST_LOCAL = -4,
+    LATEST_TIERED = -5,
+    EARLIEST_PENDING_UPLOAD = -6
+};
+
+struct ask {
+    struct partition *partition; /* NULL: no search */
+    int64_t timestamp;
+    struct list_offsets_response_list_offsets_partition_response *out;
+};
+
+struct listing {
+    struct request *r;
+    struct list_offsets_response m;
+    bool committed;
+    struct ask *searches;
+    int32_t search_count;
+    struct pool_task search;
+    struct net_task back;
+};
+
+/* The first version that knows a special timestamp. */
+static int16_t known_from(int64_t timestamp)
+{
+    switch (timestamp) {
+    case MAX_TIMESTAMP:
+        return 7;
+    case EARLIEST_LOCAL:
+        return 8;
+    case LATEST_TIERED:
+        return 9;
+    case EARLIEST_PENDING_UPLOAD:
+        return 11;
+    default:
+        return timestamp < EARLIEST ? INT16_MAX : 0;
+    }
+}
+
+static int64_t bound_of(const struct listing *l, const struct plog_ends *ends)
+{
+    return l->committed ? ends->lso : ends->high_watermark;
+}
+
+/* True when it is answered; false: it has to be searched for. */
+static bool answer_end(const struct listing *l, struct partition *p, int64_t timestamp,
+                       struct list_offsets_response_list_offsets_partition_response *out)
+{
+    struct plog_ends ends;
+
+    plog_ends(p->log, &ends);
+    switch (timestamp) {
+    case LATEST:
+        out->offset = bound_of(l, &ends);
+        out->leader_epoch = ends.leader_epoch;
+        return true;
+    case EARLIEST:
+    case EARLIEST_LOCAL:
+        out->offset = timestamp == EARLIEST ? ends.log_start : ends.local_start;
+        out->leader_epoch = plog_epoch_at(p->log, out->offset);
+        return true;
+    case LATEST_TIERED: /* nothing is tiered: -1, -1 */
+    case EARLIEST_PENDING_UPLOAD:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void search_one(const struct listing *l, struct ask *a)
+{
+    struct plog *log = a->partition->log;
+    struct plog_ends ends;
+    struct kerr e = {0};
+    int64_t offset = -1, timestamp = -1;
+    int rc;
+
+    plog_ends(log, &ends);
+    if (a->timestamp == MAX_TIMESTAMP)
+        rc = plog_max_time(log, bound_of(l, &ends), &offset, &timestamp, &e);
+    else
+        rc = plog_find_time(log, a->timestamp, bound_of(l, &ends), &offset, &timestamp, &e);
+    if (rc < 0) {
+        a->out->error_code = errmap(rc);
+        diag(l->r->broker->diag, DIAG_ERROR, "offset by time in %s: %s", plog_name(log),
+             kerr_msg(&e));
+        return;
+    }
+    a->out->offset = offset;
+    a->out->timestamp = offset < 0 ? -1 : timestamp;
+    if (offset >= 0)
+        a->out->leader_epoch = plog_epoch_at(log, offset);
+}
+
+static void reply(struct listing *l)
+{
+    struct request *r = l->r;
+    struct buf b = {0};
+
+    for (int32_t i = 0; i < l->search_count; i++)
+        partition_release(&r->broker->partitions, l->searches[i].partition);
+    request_reply_begin(r, &b);
+    request_reply(r, &b, list_offsets_response_encode(&l->m, &b, r->version));
+}
+
+static void searched(struct net_task *t)
+{
+    reply((struct listing *)((char *)t - offsetof(struct listing, back)));
+}
+
+static void search(struct pool_task *t)
+{
+    struct listing *l = (struct listing *)((char *)t - offsetof(struct listing, search));
+
+    for (int32_t i = 0; i < l->search_count; i++)
+        search_one(l, &l->searches[i]);
+    net_post(l->r->reactor->loop, &l->back);
+}
+
+static void ask_one(struct listing *l, const struct lookup *k,
+                    const struct list_offsets_request_list_offsets_partition *q,
+                    struct list_offsets_response_list_offsets_partition_response *out)
+{
+    struct partition *p;
+
+    list_offsets_response_list_offsets_partition_response_init(out);
+    out->partition_index = q->partition_index;
+    p = lookup_partition(l->r, k, q->partition_index, q->current_leader_epoch, &out->error_code);
+    if (p && l->r->version < known_from(q->timestamp))
+        out->error_code = KAFKA_UNSUPPORTED_VERSION;
+    if (p && !out->error_code && !answer_end(l, p, q->timestamp, out)) {
+        l->searches[l->search_count++] = (struct ask){p, q->timestamp, out};
+        return;
+    }
+    if (p)
+        partition_release(&l->r->broker->partitions, p);
+}
+
+/* The names have to outlive the frame. */
+static bool start(struct listing *l, const struct list_offsets_request *q,
+                  const struct catalog_image *image)
+{
+    struct arena *a = &l->r->arena;
+    size_t total = 0;
+    bool ok = true;
+
+    for (int32_t i = 0; i < q->topics.n; i++)
+        total += (size_t)q->topics.v[i].partitions.n;
+    l->searches = arena_array(a, total, sizeof *l->searches);
+    l->m.topics.n = q->topics.n;
+    l->m.topics.v = arena_array(a, (size_t)q->topics.n, sizeof *l->m.topics.v);
+    for (int32_t i = 0; l->searches && l->m.topics.v && i < q->topics.n; i++) {
+        const struct list_offsets_request_list_offsets_topic *t = &q->topics.v[i];
+        struct list_offsets_response_list_offsets_topic_response *o = &l->m.topics.v[i];
+        struct lookup k =
+            lookup_topic(l->r, image, false, t->name, (struct uuid){{0}}, OP_DESCRIBE);
+        list_offsets_response_list_offsets_topic_response_init(o);
+        o->name = arena_dup(a, t->name, &ok);
+        o->partitions.n = t->partitions.n;
+        o->partitions.v = arena_array(a, (size_t)t->partitions.n, sizeof *o->partitions.v);
+        if (!o->partitions.v || !ok)
+            return false;
+        for (int32_t n = 0; n < t->partitions.n; n++)
+            ask_one(l, &k, &t->partitions.v[n], &o->partitions.v[n]);
+    }
+    return l->searches && l->m.topics.v;
+}
+
+int handle_list_offsets(struct request *r)
+{
+    struct list_offsets_request q;
+    const struct catalog_image *image;
+    struct listing *l;
+    bool ok;
+
+    if (list_offsets_request_decode(&q, &r->body, r->version) < 0)
+        return KE_CORRUPT;
+    l = arena_alloc(&r->arena, sizeof *l);
+    if (!l) {
+        request_kill(r, "out of memory");
+        return 0;
+    }
+    l->r = r;
+    l->committed = q.isolation_level == 1;
+    list_offsets_response_init(&l->m);
+    image = catalog_image(r->broker->catalog);
+    ok = start(l, &q, image);
+    catalog_image_release(image);
+    if (!ok) {
+        for (int32_t i = 0; i < l->search_count; i++)
+            partition_release(&r->broker->partitions, l->searches[i].partition);
+        request_kill(r, "out of memory");
+        return 0;
+    }
+    l->search.run = search;
+    l->back.run = searched;
+    if (l->search_count == 0)
+        reply(l);
+    else if (pool_submit(r->broker->pool, &l->search) < 0)
+        search(&l->search);
+    return 0;
+}
