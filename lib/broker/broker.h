@@ -18,8 +18,8 @@ struct broker_env {
 };
 
 /* Opens directories and catalog, recovers, binds and starts to serve; returns when it is ready.
- * conf is copied. */
-int broker_new(struct broker **out, const struct broker_conf *conf, const struct broker_env *env,
+ * conf, which has been checked, is taken over and left empty. */
+int broker_new(struct broker **out, struct broker_conf *conf, const struct broker_env *env,
                struct kerr *e);
 /* The i-th listener's address, with its real port; NULL past the last. */
 const struct net_addr *broker_listener(const struct broker *b, int i);

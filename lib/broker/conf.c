@@ -175,11 +175,6 @@ static int set_connections(struct broker_conf *c, const char *v, struct kerr *e)
     return set_int(v, 0, INT32_MAX, &c->connections_max, e);
 }
 
-static int set_per_ip(struct broker_conf *c, const char *v, struct kerr *e)
-{
-    return set_int(v, 0, INT32_MAX, &c->connections_max_per_ip, e);
-}
-
 static int set_idle(struct broker_conf *c, const char *v, struct kerr *e)
 {
     return set_int(v, 0, INT64_MAX / 2000000, &c->idle_ms, e);
@@ -222,7 +217,6 @@ static const struct {
     {"log.dir", set_dirs},
     {"log.dirs", set_dirs},
     {"max.connections", set_connections},
-    {"max.connections.per.ip", set_per_ip},
     {"max.partitions", set_partitions_max},
     {"max.topics", set_topics_max},
     {"metadata.log.dir", set_metadata_dir},
@@ -291,6 +285,7 @@ static const char *const known[] = {
     "log.roll.hours",
     "log.roll.jitter.hours",
     "max.connection.creation.rate",
+    "max.connections.per.ip",
     "max.connections.per.ip.overrides",
     "max.incremental.fetch.session.cache.slots",
     "metadata.log.segment.bytes",
@@ -381,7 +376,6 @@ void broker_conf_init(struct broker_conf *c)
         .request_max = (int64_t)100 << 20,
         .queued_max = (int64_t)64 << 20,
         .connections_max = 10000,
-        .connections_max_per_ip = INT32_MAX,
         .idle_ms = 600000,
         .producer_expiry_ms = 86400000,
         .topics_max = 10000,

@@ -31,7 +31,7 @@ struct broker_conf {
     bool auto_create;
     int64_t request_max; /* socket.request.max.bytes */
     int64_t queued_max;  /* queued.max.request.bytes */
-    int64_t connections_max, connections_max_per_ip;
+    int64_t connections_max;
     int64_t idle_ms; /* connections.max.idle.ms */
     int64_t producer_expiry_ms;
     int64_t topics_max, partitions_max; /* ours: error 44 past them */

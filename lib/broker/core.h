@@ -13,6 +13,12 @@
 
 struct reactor;
 
+/* What a listener's callback gets. */
+struct door {
+    struct broker *broker;
+    int index;
+};
+
 struct broker {
     struct broker_conf conf;
     const struct os_clock *clock;
@@ -27,6 +33,7 @@ struct broker {
     struct net_limits limits;
     struct net_budget budget;
     struct net_listener *listeners[BROKER_MAX_LISTENERS];
+    struct door doors[BROKER_MAX_LISTENERS];
     int listener_count;
     struct reactor **reactors;
     int reactor_count, next_reactor;
@@ -34,7 +41,11 @@ struct broker {
     int fatal_fd;
     pthread_mutex_t ids_mu; /* the block of producer ids */
     int64_t next_id, last_id;
-    struct net_timer tick; /* on the first reactor */
+    struct net_timer tick;   /* on the first reactor */
+    struct net_task arm;     /* sets it */
+    struct pool_task chores; /* what it has to do */
+    struct net_task chores_done;
+    bool refusing;         /* more connections than allowed: said once */
     _Atomic bool stopping; /* parked fetches are answered with what there is */
     _Atomic bool dirty;    /* something was appended since the last checkpoint */
 };

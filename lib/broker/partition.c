@@ -268,6 +268,17 @@ static void wake_readers(void *arg, struct partition *p)
     pthread_mutex_unlock(&p->mu);
 }
 
+static void wake_all(void *arg, struct partition *p)
+{
+    (void)arg;
+    wake_due(p);
+}
+
+void partitions_wake_all(struct partitions *t)
+{
+    partitions_each(t, wake_all, NULL);
+}
+
 void partitions_wake_readers(struct partitions *t)
 {
     partitions_each(t, wake_readers, NULL);

@@ -83,6 +83,8 @@ int32_t partitions_count(struct partitions *t);
 bool partition_wait(struct partition *p, struct waiter *w);
 /* Wakes every eager waiter: the broker is about to stop. */
 void partitions_wake_readers(struct partitions *t);
+/* Wakes everybody. */
+void partitions_wake_all(struct partitions *t);
 /* After this w->wake is not called any more. No harm when it does not wait. */
 void partition_unwait(struct waiter *w);
 
