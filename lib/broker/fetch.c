@@ -50,7 +50,7 @@ struct fetch {
     int64_t min_bytes, max_bytes;
     mono_ns until;
     int cold_tries;
-    bool done, on_pool;
+    bool done, on_pool, timed;
     _Atomic bool woken;
     struct net_task wake, back;
     struct pool_task warm;
@@ -408,8 +408,9 @@ static void try_now(struct fetch *f)
         }
     } while (!park(f));
     drop_sources(f);
-    if (!f->timer.impl) {
+    if (!f->timed) {
         int64_t ms = (f->until.ns - now.ns + 999999) / 1000000;
+        f->timed = true;
         if (net_timer_set(&f->timer, ms) < 0)
             answer(f);
     }

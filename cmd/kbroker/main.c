@@ -1,0 +1,267 @@
+/*
+ * kbroker - the daemon. Reads its configuration, opens the broker, says that it is ready, waits to
+ * be told to stop.
+ */
+#include "kbroker.h"
+
+#include "broker/broker.h"
+#include "cli/exit.h"
+#include "cli/nearest.h"
+#include "cli/properties.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define GRACE_MS 10000
+
+static const struct opt options[] = {
+    {'d', "dir", "DIR[,DIR...]", "keep the data here (log.dirs)", OPT_TEXT,
+     offsetof(struct kbroker, dirs), .excludes = "temp"},
+    {'c', "config", "FILE", "read Kafka's server.properties", OPT_TEXT,
+     offsetof(struct kbroker, config)},
+    {'l', "listen", "LISTENER", "serve on HOST:PORT, [V6]:PORT, unix:PATH or NAME://HOST:PORT",
+     OPT_LIST, offsetof(struct kbroker, listeners)},
+    {'X', "property", "NAME=VALUE", "set any setting by its Kafka name", OPT_LIST,
+     offsetof(struct kbroker, set)},
+    {0, "port-file", "FILE", "write the first TCP port there when ready", OPT_TEXT,
+     offsetof(struct kbroker, port_file)},
+    {0, "threads", "N", "reactors (default: one a core)", OPT_INT,
+     offsetof(struct kbroker, threads), .min = 1, .max = 256},
+    {0, "check", NULL, "check the configuration and stop", OPT_FLAG,
+     offsetof(struct kbroker, check)},
+    {0, "adopt", NULL, "make a catalog of the directories found", OPT_FLAG,
+     offsetof(struct kbroker, adopt)},
+    {0, "accept-missing", NULL, "start partitions whose directory is gone empty", OPT_FLAG,
+     offsetof(struct kbroker, accept_missing)},
+    {0, "unsafe-fs", NULL, "accept NFS and other file systems that lose flushes", OPT_FLAG,
+     offsetof(struct kbroker, unsafe_fs)},
+    {0, "temp", NULL, "run CMD against a throw-away broker", OPT_FLAG,
+     offsetof(struct kbroker, temp), .excludes = "temp"},
+    {'q', "quiet", NULL, "only warnings and errors", OPT_FLAG, offsetof(struct kbroker, quiet)},
+    {'v', "verbose", NULL, "say more", OPT_FLAG, offsetof(struct kbroker, verbose)},
+    {0},
+};
+
+static const struct opt_tool tool = {
+    "kbroker",
+    "[OPTION]...\n--temp [-X NAME=VALUE]... -- CMD [ARG]...",
+    "a Kafka broker on Kafka's own files",
+    .own = options,
+    .max_operands = OPT_MANY,
+};
+
+/* ---- configuration ---- */
+
+static int unknown_setting(const char *name, struct kerr *e)
+{
+    struct nearest n = {.word = name};
+    const char *known;
+
+    for (size_t i = 0; (known = broker_conf_name(i)) != NULL; i++)
+        nearest_try(&n, known);
+    if (n.best)
+        return kerr_set(e, KE_INVALID, "unknown setting '%s' (did you mean '%s'?)", name, n.best);
+    return kerr_set(e, KE_INVALID, "unknown setting '%s'", name);
+}
+
+/* The file, then -X, then the options of the command line, later ones winning. */
+static int configure(const struct kbroker *k, struct broker_conf *conf, struct kerr *e)
+{
+    struct properties p = {0};
+    int rc = k->config ? properties_load(&p, k->config, e) : 0;
+
+    for (size_t i = 0; rc == 0 && i < k->set.n; i++)
+        rc = properties_add(&p, k->set.v[i], e);
+    for (size_t i = 0; rc == 0 && i < p.n; i++) {
+        rc = broker_conf_set(conf, p.v[i].name, p.v[i].value, e);
+        if (rc == KE_NOTFOUND)
+            rc = unknown_setting(p.v[i].name, e);
+        if (rc < 0)
+            rc = properties_blame(&p.v[i], rc, e);
+    }
+    properties_free(&p);
+    if (rc == 0 && k->dirs)
+        rc = broker_conf_set(conf, "log.dirs", k->dirs, e);
+    for (size_t i = 0; rc == 0 && i < k->listeners.n; i++)
+        rc = broker_conf_add_listener(conf, k->listeners.v[i], i == 0, e);
+    if (k->threads)
+        conf->threads = (int)k->threads;
+    conf->adopt = k->adopt;
+    conf->accept_missing = k->accept_missing;
+    conf->unsafe_fs = k->unsafe_fs;
+    return rc < 0 ? rc : broker_conf_check(conf, e);
+}
+
+static void warn_idle(struct broker_conf *conf, const struct diag *d)
+{
+    const char *s = buf_cstr(&conf->idle);
+    int n = 0;
+
+    for (const char *c = s; c && *c; c++)
+        n += *c == '\n';
+    if (n > 0)
+        diag(d, DIAG_WARN, "%d settings are known but have no effect here: %.*s%s", n,
+             (int)strcspn(s, "\n"), s, n > 1 ? ", ..." : "");
+}
+
+/* ---- the process ---- */
+
+static void raise_descriptors(void)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        r.rlim_cur = r.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+/* SIGTERM and SIGINT come through the descriptor; a closed socket or a full disk is no reason to
+ * die. */
+static int take_signals(void)
+{
+    sigset_t s;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigemptyset(&s);
+    sigaddset(&s, SIGTERM);
+    sigaddset(&s, SIGINT);
+    sigaddset(&s, SIGCHLD); /* only --temp has a child */
+    sigprocmask(SIG_BLOCK, &s, NULL);
+    return signalfd(-1, &s, SFD_CLOEXEC);
+}
+
+static int write_port(const char *path, const struct broker *b, struct kerr *e)
+{
+    const struct net_addr *a = NULL;
+    char tmp[4096];
+    FILE *f;
+
+    for (int i = 0; (a = broker_listener(b, i)) != NULL && a->is_unix; i++)
+        ;
+    if (snprintf(tmp, sizeof tmp, "%s.tmp", path) >= (int)sizeof tmp)
+        return kerr_set(e, KE_INVALID, "port file: the name is too long");
+    f = fopen(tmp, "we");
+    if (!f)
+        return kerr_sys(e, KE_IO, "port file %s", tmp);
+    fprintf(f, "%u\n", a ? a->port : 0u);
+    if (fclose(f) != 0 || rename(tmp, path) < 0)
+        return kerr_sys(e, KE_IO, "port file %s", path);
+    return 0;
+}
+
+static void say_ready(const struct broker *b, const struct diag *d, int64_t ms)
+{
+    char list[1024] = "", text[300];
+    size_t at = 0;
+    int n = 0, topics = broker_topic_count(b);
+
+    for (const struct net_addr *a; (a = broker_listener(b, n)) != NULL; n++)
+        at += (size_t)snprintf(list + at, at < sizeof list ? sizeof list - at : 0, ", %s",
+                               net_addr_format(a, text, sizeof text));
+    diag(d, DIAG_INFO, "%d listener%s%s; %d topic%s; ready in %lld ms", n, n == 1 ? "" : "s", list,
+         topics, topics == 1 ? "" : "s", (long long)ms);
+}
+
+/* Until a signal, or until the broker cannot go on. 0: asked to stop. */
+static int wait_for_the_end(const struct broker *b, int signals)
+{
+    struct pollfd p[2] = {{signals, POLLIN, 0}, {broker_fatal_fd(b), POLLIN, 0}};
+
+    while (poll(p, 2, -1) < 0 && errno == EINTR)
+        ;
+    return p[1].revents ? -1 : 0;
+}
+
+int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struct diag *d,
+                  int (*ready)(void *arg, const struct broker *b, struct kerr *e), void *arg)
+{
+    const struct os_clock *clock = os_clock_real();
+    struct broker_env env = {clock, d};
+    mono_ns begun = os_mono(clock);
+    struct broker *b;
+    struct kerr e = {0};
+    int signals = take_signals(), status = CLI_DONE, rc;
+
+    rc = broker_new(&b, conf, &env, &e);
+    if (rc < 0)
+        return cli_fail("kbroker", &e);
+    rc = k->port_file ? write_port(k->port_file, b, &e) : 0;
+    if (rc == 0 && ready)
+        rc = ready(arg, b, &e);
+    if (rc == 0) {
+        say_ready(b, d, mono_diff_ms(os_mono(clock), begun));
+        notify("READY=1");
+        if (k->temp)
+            status = temp_wait(k, signals);
+        else if (wait_for_the_end(b, signals) < 0)
+            status = CLI_FAILED;
+        notify("STOPPING=1");
+    } else {
+        status = cli_fail("kbroker", &e);
+    }
+    if (broker_free(b, GRACE_MS, &e) < 0)
+        status = cli_fail("kbroker", &e);
+    close(signals);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct kbroker k = {0};
+    struct broker_conf conf;
+    struct operands ops;
+    struct kerr e = {0};
+    struct diag d;
+    int status = opt_main(&tool, argc, argv, &k, NULL, &ops);
+
+    if (status >= 0)
+        return status;
+    if (k.temp != (ops.n > 0))
+        return cli_usage("kbroker",
+                         k.temp ? "--temp needs a command: kbroker --temp -- CMD"
+                                : "unexpected operand '%s'",
+                         ops.n ? ops.v[0] : "");
+    /* few arenas: memory freed by one thread is found by the others, and goes back */
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);
+    diag_open(&d, &k);
+    raise_descriptors();
+    if (k.temp)
+        return temp_run(&k, &ops, &d);
+    broker_conf_init(&conf);
+    if (configure(&k, &conf, &e) < 0) {
+        broker_conf_free(&conf);
+        return cli_fail("kbroker", &e);
+    }
+    warn_idle(&conf, &d);
+    status = k.check ? CLI_DONE : kbroker_serve(&k, &conf, &d, NULL, NULL);
+    broker_conf_free(&conf);
+    operands_free(&ops);
+    return status;
+}
+
+int kbroker_configure_temp(const struct kbroker *k, const char *dir, struct broker_conf *conf,
+                           struct kerr *e)
+{
+    struct kbroker here = *k;
+
+    here.dirs = dir;
+    broker_conf_init(conf);
+    if (!k->listeners.n) {
+        int rc = broker_conf_set(conf, "listeners", "127.0.0.1:0", e);
+        if (rc < 0)
+            return rc;
+    }
+    return configure(&here, conf, e);
+}
