@@ -85,7 +85,7 @@ static void versions_are_listed(void **state)
 
 static void a_newer_apiversions_gets_error_35_in_version_0(void **state)
 {
-    static const uint8_t frame[] = {0, 0, 0, 10, 0, 18, 0, 99, 0, 0, 0, 9, 0xff, 0xff};
+    static const uint8_t frame[] = {0, 0, 0, 11, 0, 18, 0, 99, 0, 0, 0, 9, 0xff, 0xff, 0};
     struct api_versions_response m;
     struct wire_reader r;
 
