@@ -42,6 +42,7 @@ struct partition *lookup_partition(const struct request *r, const struct lookup 
         return NULL;
     }
     p = partitions_get(&r->broker->partitions, l->topic->id, index);
-    *error = p ? 0 : KAFKA_KAFKA_STORAGE_ERROR;
+    /* being made or being deleted at this moment, or its directory could not be made */
+    *error = p ? 0 : KAFKA_NOT_LEADER_OR_FOLLOWER;
     return p;
 }

@@ -18,7 +18,7 @@ struct lookup lookup_topic(const struct request *r, const struct catalog_image *
                            struct slice name, struct uuid id, enum operation op);
 
 /* The partition, with a reference, or NULL and *error: the topic's, 3 for an index that it does not
- * have, 56 for one whose log is not there, 74 or 75 where epoch (-1: not told) is not the leader's.
+ * have, 6 for one whose log is not there, 74 or 75 where epoch (-1: not told) is not the leader's.
  */
 struct partition *lookup_partition(const struct request *r, const struct lookup *l, int32_t index,
                                    int32_t epoch, int16_t *error);

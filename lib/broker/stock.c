@@ -330,7 +330,7 @@ static void changed(void *arg, const struct catalog_topic *before,
             plog_set_conf(p->log, &conf);
             partition_release(&b->partitions, p);
         } else if (make(b, after, i, &e) < 0) {
-            /* the topic stands in the catalog; its partition answers 56 until the next start */
+            /* the topic stands in the catalog; its partition has no leader until the next start */
             diag(b->diag, DIAG_ERROR, "%s", kerr_msg(&e));
         }
     }
