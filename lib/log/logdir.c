@@ -176,7 +176,7 @@ static int take_lock(struct logdir *d, struct kerr *e)
         k = os_pread(d->lock_fd, pid, sizeof pid - 1, 0);
         n = k > 0 ? atoi(pid) : 0;
         if (n > 0)
-            return kerr_set(e, KE_LOCKED, "%s is in use by process %d", d->path, n);
+            return kerr_set(e, KE_LOCKED, "%s is in use by another kbroker (pid %d)", d->path, n);
         return kerr_set(e, KE_LOCKED, "%s is in use by another process", d->path);
     }
     n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
@@ -260,6 +260,8 @@ int logdir_open(struct logdir **out, const struct logdir_conf *c, struct uuid *c
     rc = open_directory(d, e);
     if (rc == 0)
         rc = check_fs(d, e);
+    if (rc == 0 && faccessat(d->fd, META, F_OK, 0) < 0)
+        rc = check_empty(d, e); /* before a .lock is left in somebody else's directory */
     if (rc == 0)
         rc = take_lock(d, e);
     if (rc == 0)
