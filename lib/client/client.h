@@ -70,6 +70,8 @@ struct client_request {
     /* Appends the body in this version: 0 or a KE_ code, which then is the reply's err. Called once
      * at most, perhaps before client_send() returns. */
     int (*encode)(void *arg, struct buf *b, int16_t version);
+    /* Instead of encode: *body follows what is in b and is not copied; it stays until done(). */
+    int (*lend)(void *arg, struct buf *b, int16_t version, struct slice *body);
     /* May be NULL for client_call. May call client_send(), not client_poll(). */
     void (*done)(void *arg, const struct client_reply *r);
     void *arg;
@@ -132,6 +134,8 @@ struct client_topic {
 
 /* The topic's place in the cache, made and asked for if it is new. NULL without memory. */
 struct client_topic *client_topic(struct client *c, struct slice name);
+/* One that is in the cache already, or NULL. */
+struct client_topic *client_topic_known(const struct client *c, struct slice name);
 /* By the protocol's id; NULL when none has it. */
 struct client_topic *client_topic_by_id(struct client *c, struct uuid id);
 

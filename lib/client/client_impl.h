@@ -23,11 +23,10 @@ struct call {
     struct node *node;
     struct client_request rq;
     struct net_timer timer; /* its deadline */
-    struct net_task taken;  /* no_answer: the connection has it */
-    struct buf body;        /* no_answer: lent to the connection */
+    struct buf body;        /* no_answer without lend: what is lent to the connection */
     int32_t correlation;
     int16_t version;
-    bool lost; /* no_answer: the connection closed */
+    bool lent; /* the connection still reads from body, or from what rq.lend gave */
 };
 
 struct call_queue {
@@ -54,6 +53,7 @@ struct node {
         int16_t min, max; /* max -1: not served */
     } versions[CLIENT_MAX_KEY];
     struct call_queue waiting, flying;
+    struct net_timer sweep; /* soon: requests without an answer that have been sent are done */
 };
 
 struct client {

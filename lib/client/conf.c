@@ -99,7 +99,7 @@ static const struct setting settings[] = {
     {"compression.gzip.level", INT32, AT(levels[CODEC_GZIP]), INT32_MIN, INT32_MAX, NULL},
     {"compression.lz4.level", INT32, AT(levels[CODEC_LZ4]), INT32_MIN, INT32_MAX, NULL},
     {"compression.zstd.level", INT32, AT(levels[CODEC_ZSTD]), INT32_MIN, INT32_MAX, NULL},
-    {"max.request.size", INT32, AT(max_request_size), 1024, 100 << 20, NULL},
+    {"max.request.size", INT32, AT(max_request_size), 1024, 1 << 30, NULL},
     {"fetch.min.bytes", INT32, AT(fetch_min_bytes), 0, INT32_MAX, NULL},
     {"fetch.max.wait.ms", INT32, AT(fetch_max_wait_ms), 0, INT32_MAX, NULL},
     {"fetch.max.bytes", INT32, AT(fetch_max_bytes), 1, INT32_MAX, NULL},
@@ -268,8 +268,10 @@ int client_conf_check(struct client_conf *c, struct kerr *e)
 
 /* ---- life ---- */
 
-/* Kafka 4.3's defaults, but for batch.size: a tool at the end of a pipe has one partition or a few
- * to fill, and a batch costs its memory only as it fills. */
+/* Kafka 4.3's defaults, but for two: batch.size, because a tool at the end of a pipe has one
+ * partition or a few to fill, and a batch costs its memory only as it fills; max.request.size, so
+ * that what is too large for a topic is the broker's to say (socket.request.max.bytes bounds it).
+ */
 void client_conf_init(struct client_conf *c)
 {
     *c = (struct client_conf){
@@ -291,7 +293,7 @@ void client_conf_init(struct client_conf *c)
         .max_in_flight = 5,
         .idempotence = true,
         .delivery_timeout_ms = 120000,
-        .max_request_size = 1 << 20,
+        .max_request_size = (100 << 20) - 4096,
         .fetch_min_bytes = 1,
         .fetch_max_wait_ms = 500,
         .fetch_max_bytes = 50 << 20,

@@ -299,6 +299,11 @@ struct client_topic *client_topic(struct client *c, struct slice name)
     return t;
 }
 
+struct client_topic *client_topic_known(const struct client *c, struct slice name)
+{
+    return hash_get(&c->topics, name);
+}
+
 struct client_topic *client_topic_by_id(struct client *c, struct uuid id)
 {
     for (int32_t i = 0; i < c->topic_count; i++)

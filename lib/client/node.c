@@ -142,25 +142,44 @@ static bool common_version(const struct node *n, const struct client_request *rq
     return max >= min;
 }
 
-static void taken_done(struct net_task *t)
+/* A request without an answer is done when the kernel has it. Not from within taken(), which is
+ * called too when the connection is lost: then node_fail() comes before this. */
+static void sweep(struct net_timer *t)
 {
-    struct call *call = CLIENT_OWNER(struct call, taken, t);
-    struct client_reply r = {.version = call->version, .node = call->node->id};
+    struct node *n = CLIENT_OWNER(struct node, sweep, t);
+    struct call *call = n->flying.head, *next;
 
-    if (call->lost)
-        finish_failed(call, KE_IO, true, &call->node->why);
-    else
+    for (; call; call = next) {
+        struct client_reply r = {.version = call->version, .node = n->id, .sent = true};
+        next = call->next;
+        if (!call->rq.no_answer || call->lent)
+            continue;
+        queue_remove(&n->flying, call);
         finish(call, &r);
+        next = n->flying.head; /* done() may have changed the queue */
+    }
 }
 
-/* The kernel has the bytes, or the connection is about to be told that it has gone: which, shows
- * when the callbacks under way are done. */
 static void taken(void *arg)
 {
     struct call *call = arg;
 
-    call->taken.run = taken_done;
-    net_post(call->node->c->loop, &call->taken);
+    call->lent = false;
+    if (call->rq.no_answer)
+        net_timer_set(&call->node->sweep, 0);
+}
+
+static int put_body(struct call *call, struct buf *head, struct slice *lent)
+{
+    int rc;
+
+    if (call->rq.lend)
+        return call->rq.lend(call->rq.arg, head, call->version, lent);
+    if (!call->rq.no_answer)
+        return call->rq.encode(call->rq.arg, head, call->version);
+    rc = call->rq.encode(call->rq.arg, &call->body, call->version);
+    *lent = buf_slice(&call->body);
+    return call->body.failed ? KE_NOMEM : rc;
 }
 
 static int write_call(struct node *n, struct call *call)
@@ -171,18 +190,16 @@ static int write_call(struct node *n, struct call *call)
         .correlation_id = call->correlation = n->next_correlation++ & INT32_MAX,
         .client_id = slice_str(n->c->conf.client_id),
     };
+    struct slice lent = {NULL, 0};
     struct buf head = {0};
-    struct buf *body = call->rq.no_answer ? &call->body : &head;
     int rc = wire_write_request_header(&h, &head);
 
-    if (rc == 0 && call->rq.encode)
-        rc = call->rq.encode(call->rq.arg, body, call->version);
-    if (rc == 0 && (head.failed || body->failed))
-        rc = KE_NOMEM;
-    if (rc == 0 && call->rq.no_answer)
-        rc = net_conn_send(n->conn, &head, buf_slice(body), taken, call);
-    else if (rc == 0)
-        rc = net_conn_send(n->conn, &head, (struct slice){NULL, 0}, NULL, NULL);
+    if (rc == 0)
+        rc = put_body(call, &head, &lent);
+    if (rc == 0) {
+        call->lent = lent.p != NULL;
+        rc = net_conn_send(n->conn, &head, lent, taken, call);
+    }
     buf_free(&head);
     return rc;
 }
@@ -228,8 +245,8 @@ static void call_expired(struct net_timer *t)
             kerr_set(&why, KE_TIMEOUT, "%s: no answer to %s in time",
                      net_addr_format(&n->addr, addr, sizeof addr), wire_api_name(call->rq.key));
             /* answers come in order: the ones behind it would not be known from it */
-            finish_failed(call, KE_TIMEOUT, true, &why);
             node_fail(n, KE_IO, "a request was not answered in time");
+            finish_failed(call, KE_TIMEOUT, true, &why);
             return;
         }
 }
@@ -262,17 +279,27 @@ int node_send(struct node *n, const struct client_request *r, struct kerr *e)
 
 /* ---- answers ---- */
 
+/* The first request that is owed an answer. */
+static struct call *awaiting(const struct node *n)
+{
+    struct call *call = n->flying.head;
+
+    while (call && call->rq.no_answer)
+        call = call->next;
+    return call;
+}
+
 static void on_frame(void *arg, struct net_conn *conn, struct net_frame *f)
 {
     struct node *n = arg;
-    struct call *call = n->flying.head;
+    struct call *call = awaiting(n);
     struct client_reply r = {.frame = f, .conn = conn, .node = n->id, .sent = true};
     struct wire_reader in;
     int32_t correlation;
 
     wire_reader_init(&in, slice_of(f->data, f->n), NULL);
-    if (!call) {
-        node_fail(n, KE_CORRUPT, "an answer that nobody asked for");
+    if (!call || call->lent) {
+        node_fail(n, KE_CORRUPT, "an answer that no request was sent for");
         return;
     }
     if (wire_read_response_header(&in, call->rq.key, call->version, &correlation) < 0 ||
@@ -280,7 +307,7 @@ static void on_frame(void *arg, struct net_conn *conn, struct net_frame *f)
         node_fail(n, KE_CORRUPT, "an answer that does not belong to the request");
         return;
     }
-    queue_take(&n->flying);
+    queue_remove(&n->flying, call);
     r.version = call->version;
     r.body = slice_of(in.p, wire_left(&in));
     finish(call, &r);
@@ -294,8 +321,6 @@ static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason wh
     if (n->conn != conn)
         return; /* node_fail closes it */
     n->conn = NULL;
-    for (struct call *call = n->flying.head; call; call = call->next)
-        call->lost = true;
     node_fail(n, KE_IO, text);
 }
 
@@ -445,6 +470,7 @@ struct node *node_new(struct client *c, int32_t id, const struct net_addr *addr)
     queue_init(&n->waiting);
     queue_init(&n->flying);
     net_timer_init(&n->timer, c->loop, timer_rang);
+    net_timer_init(&n->sweep, c->loop, sweep);
     while (*at)
         at = &(*at)->next;
     *at = n;
@@ -460,6 +486,7 @@ void node_free(struct node *n)
         node_fail(n, KE_CLOSED, "closed");
     }
     net_timer_clear(&n->timer);
+    net_timer_clear(&n->sweep);
     free(n);
 }
 
