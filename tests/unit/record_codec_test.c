@@ -12,6 +12,8 @@
 #include <cmocka.h>
 #include <lz4frame.h>
 
+#include "record_support.h"
+
 enum { SIZE = 200000 };
 
 static uint8_t *text(void)
@@ -141,6 +143,24 @@ static void raw_snappy(void **state)
                      KE_CORRUPT);
 }
 
+/* One block of 256 MB of 'a': its length, a literal of one byte, copies of 64 from one back. */
+static void a_raw_snappy_bomb(void **state)
+{
+    size_t copies = (size_t)4 << 20, n = 7 + 3 * copies;
+    uint8_t *p = malloc(n);
+    long mark;
+
+    (void)state;
+    assert_non_null(p);
+    memcpy(p, "\x81\x80\x80\x80\x01\0a", 7);
+    for (size_t i = 0; i < copies; i++)
+        memcpy(p + 7 + 3 * i, "\xfe\1\0", 3);
+    mark = memory_mark();
+    assert_int_equal(unpack(CODEC_SNAPPY, slice_of(p, n), 1 << 20, 4096, slice_str("")), KE_TOOBIG);
+    assert_true(memory_grown(mark) < 4 << 10);
+    free(p);
+}
+
 /* What Java looks for in what it is sent (Lz4BlockInputStream: version 1, independent blocks, no
  * larger than 4 MB) and snappy-java's 32 KiB blocks. */
 static void what_is_written_is_what_java_reads(void **state)
@@ -205,6 +225,7 @@ int main(void)
         cmocka_unit_test(cut_or_followed_by_garbage),
         cmocka_unit_test(gzip_members_and_zstd_frames_follow_each_other),
         cmocka_unit_test(raw_snappy),
+        cmocka_unit_test(a_raw_snappy_bomb),
         cmocka_unit_test(what_is_written_is_what_java_reads),
         cmocka_unit_test(linked_lz4_blocks_are_read),
         cmocka_unit_test(names_and_numbers),
