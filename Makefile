@@ -171,6 +171,6 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
 
-.PHONY: all unit fuzz fuzz-programs interop check deps format clean
+.PHONY: all unit mutants fuzz fuzz-programs interop check deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:

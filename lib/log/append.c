@@ -383,7 +383,9 @@ static enum flush_want publish(struct plog *l, struct segment *s, const struct b
         l->stable = l->end;
         plog_mark(l, l->end, s->base, s->size);
     }
-    todo = *advanced ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
+    /* flush=os asks only after a roll, so that the recovery point moves now and then */
+    todo =
+        *advanced && l->dirs_made == l->dirs_synced ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
     pthread_mutex_unlock(&l->sm);
     return todo;
 }

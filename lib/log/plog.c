@@ -316,7 +316,7 @@ int plog_tick(struct plog *l, wall_ms now, struct kerr *e)
         plog_unhold(l);
     }
     pthread_mutex_lock(&l->sm);
-    todo = plog_flush_want(l, FLUSH_LINGER);
+    todo = l->conf.flush == PLOG_FLUSH_OS ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
     pthread_mutex_unlock(&l->sm);
     plog_flush_start(l, todo);
     return rc;

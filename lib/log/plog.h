@@ -152,7 +152,8 @@ int plog_trim(struct plog *l, int64_t offset, struct kerr *e);
 /* Cuts the log to end at offset (a batch boundary at or below it). */
 int plog_truncate(struct plog *l, int64_t offset, struct kerr *e);
 
-/* Asks the flusher to start now; appends with plog_append have asked to start within linger. */
+/* Asks the flusher to start now; appends with plog_append have asked to start within linger. With
+ * PLOG_FLUSH_OS neither asks: only a roll, a clean close and plog_flush_wait do. */
 void plog_flush_soon(struct plog *l);
 /* Waits until stable >= offset: 0, or KE_IO when those records were lost. For tests and clean stop.
  */

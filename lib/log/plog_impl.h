@@ -64,6 +64,7 @@ struct plog {
     unsigned dirs_made, dirs_synced; /* names made in the directory, and made durable */
     int hold;
     bool flushing;         /* the task is queued or runs */
+    int64_t covering;      /* up to where the one that runs will get; -1 before it has begun */
     bool lingering;        /* in the logdir's queue */
     enum flush_want again; /* what was asked for while flushing or held */
 
