@@ -133,7 +133,10 @@ static void bury(int dir, const char *name)
     char to[400];
 
     snprintf(to, sizeof to, "%s/grave%d", shadow, graves++);
-    if (linkat(dir, name, AT_FDCWD, to, 0) < 0 && errno != ENOENT && errno != EPERM)
+    if (linkat(dir, name, AT_FDCWD, to, 0) == 0 || errno == ENOENT)
+        return;
+    /* a directory: something else is removed in its place */
+    if (errno != EPERM || renameat(dir, name, AT_FDCWD, to) < 0 || mkdirat(dir, name, 0700) < 0)
         give_up(__LINE__);
 }
 
@@ -150,12 +153,9 @@ static void one_op(enum os_op op, int fd, const char *name)
         sync_begins(fd);
     if (op == OS_UNLINK)
         bury(fd, name);
-    if (op == OS_RENAME) { /* what it may replace: the name without .tmp */
-        char to[300];
-        size_t n = strlen(name);
-        snprintf(to, sizeof to, "%s", name);
-        if (n > 4 && strcmp(name + n - 4, ".tmp") == 0)
-            to[n - 4] = 0;
+    if (op == OS_RENAME && strlen(name) > 4 && strcmp(name + strlen(name) - 4, ".tmp") == 0) {
+        char to[300]; /* what it replaces: the name without .tmp */
+        snprintf(to, sizeof to, "%.*s", (int)strlen(name) - 4, name);
         bury(fd, to);
     }
 }
@@ -485,19 +485,19 @@ static void script(void)
         append(i, 1);
     flush();
     checkpoint();
-    cut(9); /* over a segment's edge, below the recovery point */
-    append(i++, 2);
-    append(i++, 2);
+    cut(9); /* over a segment's edge, below the recovery point, and past it again */
+    for (int end = i + 12; i < end; i++)
+        append(i, 2);
     flush();
     trim(sh->b[6].base);
     append(i++, 3);
     another_topic();
-    for (; i < 40; i++)
+    for (int end = i + 12; i < end; i++)
         append(i, 3);
     flush();
     close_env(true);
     open_env();
-    for (; i < 44; i++)
+    for (int end = i + 9; i < end; i++)
         append(i, 4);
     flush();
     append(i++, 4);
