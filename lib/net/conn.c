@@ -32,7 +32,6 @@ void net_conn_finish(struct net_conn *c, enum net_close_reason r, const char *wh
     net_undefer(c->loop, &c->flush);
     net_undefer(c->loop, &c->revive);
     net_budget_unawait(&c->starved);
-    net_conn_drop_in(c);
     net_answers_abandon(&c->out);
     c->t->close(c->self);
     c->ops->on_closed(c->arg, c, r, why);
@@ -43,8 +42,11 @@ bool net_conn_release(struct net_conn *c)
 {
     bool open = !c->closed;
 
-    if (--c->busy == 0 && !open)
+    if (--c->busy == 0 && !open) {
+        /* only now: a frame may have been in its owner's hands */
+        net_conn_drop_in(c);
         free(c);
+    }
     return open;
 }
 

@@ -170,19 +170,23 @@ static void listeners_of_every_kind(void **state)
     }
 }
 
-/* An IPv6 listener leaves the port to IPv4. */
+/* An IPv6 listener leaves the port to IPv4. (Somebody else may have it there: another port.) */
 static void six_is_not_four(void **state)
 {
-    struct net_listener_conf conf = {.accepted = accepted};
-    int got = -1;
-    struct net_listener *six = listen_on("[::]:0", &got), *four;
+    int rc = KE_EXISTS;
 
     (void)state;
-    conf.addr = *net_listener_addr(six);
-    snprintf(conf.addr.host, sizeof conf.addr.host, "0.0.0.0");
-    assert_int_equal(net_listener_new(&four, loop, &conf, NULL), 0);
-    net_listener_free(four);
-    net_listener_free(six);
+    for (int i = 0; i < 50 && rc == KE_EXISTS; i++) {
+        struct net_listener_conf conf = {.accepted = accepted};
+        int got = -1;
+        struct net_listener *six = listen_on("[::]:0", &got), *four;
+        conf.addr = *net_listener_addr(six);
+        snprintf(conf.addr.host, sizeof conf.addr.host, "0.0.0.0");
+        rc = net_listener_new(&four, loop, &conf, NULL);
+        net_listener_free(four);
+        net_listener_free(six);
+    }
+    assert_int_equal(rc, 0);
 }
 
 static void unix_sockets(void **state)

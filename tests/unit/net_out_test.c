@@ -203,6 +203,30 @@ static void dropped_in_the_middle(void **state)
     buf_free(&want);
 }
 
+/* A place given up lets out what waits behind it, and in what the brake held back. */
+static void dropped_at_the_front(void **state)
+{
+    struct buf want = {0};
+    struct rig r;
+
+    rig_start(&r, way_of(state));
+    park(&r, 66);
+    assert_int_equal(r.frames, 64);
+    rig_answer(&r, 1, slice_str("second"));
+    net_answer_drop(r.kept[0].answer);
+    r.kept[0].answer = NULL;
+    rig_settle(&r);
+    put_frame(&want, slice_str("second"));
+    assert_bytes(&r.received, &want);
+    assert_int_equal(r.frames, 66);
+    net_answer_drop(r.kept[65].answer);
+    r.kept[65].answer = NULL;
+    park(&r, 1);
+    assert_int_equal(r.frames, 67);
+    rig_end(&r);
+    buf_free(&want);
+}
+
 static void outlive_their_connection(void **state)
 {
     struct net_file f = {.fd = -1, .size = 10, .release = count_release};
@@ -361,6 +385,7 @@ int main(void)
         {"files between bytes", files_between_bytes},
         {"a file that is too short", a_file_too_short},
         {"dropped in the middle", dropped_in_the_middle},
+        {"dropped at the front", dropped_at_the_front},
         {"answers outlive their connection", outlive_their_connection},
         {"drained", drained},
         {"one write for many answers", one_write_for_many_answers},

@@ -195,12 +195,11 @@ static void on_frame(void *arg, struct net_conn *c, struct net_frame *f)
     assert_true(f->n > 0);
     put_frame(&r->seen, slice_of(f->data, f->n));
     r->frames++;
-    if (f->data[0] == 'C') {
+    if (f->data[0] == 'C')
         net_conn_close(c);
-        return;
-    }
-    a = net_answer_new(c);
+    a = net_answer_new(c); /* even now */
     assert_non_null(a);
+    assert_int_equal(net_answer_wanted(a), f->data[0] != 'C');
     switch (f->data[0]) {
     case 'D':
         net_answer_drop(a);

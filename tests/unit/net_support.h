@@ -64,8 +64,8 @@ void socket_pair(enum way w, int fd[2]);
 extern const struct transport transport_counted;
 
 /* The owner answers by the first byte of a frame: 'P' is answered by the test, later; 'K' is kept
- * as well; 'D' is not answered; 'F' with the file; 'C' closes the connection; 'Z' pauses it and is
- * echoed; all others are echoed. */
+ * as well; 'D' is not answered; 'F' with the file; 'C' closes the connection first; 'Z' pauses it
+ * and is echoed; all others are echoed. */
 void rig_start(struct rig *r, enum way w);
 /* On the loop, and so under the clock, of another rig. */
 void rig_start_on(struct rig *r, enum way w, struct net_loop *loop);

@@ -20,7 +20,7 @@ static void idle_connections_are_closed(void **state)
 
     rig_start(&r, way_of(state));
     rig_wait(&r, 599000);
-    put_frame(&in, slice_str("E"));
+    put_frame(&in, slice_str("D nothing to send, either"));
     rig_exchange(&r, buf_slice(&in));
     rig_wait(&r, 599000); /* the request has moved the deadline */
     assert_int_equal(r.closed, 0);
@@ -191,6 +191,59 @@ static void closed_while_starving(void **state)
     buf_free(&frame);
 }
 
+/* Room comes and goes and comes while the message about the first time is under way. */
+static struct net_budget *short_of;
+
+static void makes_room(struct net_watch *w, bool readable, bool writable)
+{
+    (void)readable;
+    (void)writable;
+    net_watch_clear(w);
+    net_budget_discharge(short_of, 64 << 20);
+}
+
+static void fed_twice_at_once(void **state)
+{
+    struct net_watch w = {.ready = makes_room};
+    struct buf frame = {0};
+    struct rig a, b;
+    int fd[2];
+
+    rig_start(&a, way_of(state));
+    rig_start_on(&b, way_of(state), a.loop);
+    net_conn_close(b.conn);
+    close(b.peer);
+    b.closed = 0;
+    b.shared = short_of = &a.budget;
+    rig_open(&b, way_of(state));
+    put_frame(&frame, slice_str("E"));
+    socket_pair(WAY_UNIX, fd);
+    assert_int_equal(net_watch_set(&w, a.loop, fd[0], true, false), 0);
+
+    net_budget_charge(&a.budget, 64 << 20);
+    rig_exchange(&a, buf_slice(&frame));
+    assert_int_equal(a.frames, 0);
+    /* in this order they become ready, and are handled: b starves, w makes room, the message */
+    assert_int_equal(send(b.peer, frame.p, frame.n, 0), (ssize_t)frame.n);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    net_budget_discharge(&a.budget, 64 << 20);
+    net_budget_charge(&a.budget, 64 << 20);
+    rig_settle(&a);
+    rig_settle(&b);
+    assert_int_equal(a.frames, 1);
+    assert_int_equal(b.frames, 1);
+    rig_exchange(&a, buf_slice(&frame));
+    assert_int_equal(a.frames, 2);
+    close(fd[0]);
+    close(fd[1]);
+    net_conn_close(b.conn);
+    close(b.peer);
+    buf_free(&b.seen);
+    buf_free(&b.received);
+    rig_end(&a);
+    buf_free(&frame);
+}
+
 /* Frames are freed by other threads while two loops starve and are fed, again and again. */
 struct freer {
     pthread_mutex_t mu;
@@ -339,6 +392,7 @@ int main(void)
         {"output must move", output_must_move},
         {"the budget is shared", the_budget_is_shared},
         {"closed while starving", closed_while_starving},
+        {"fed twice at once", fed_twice_at_once},
         {"fed by other threads", fed_by_other_threads},
         {"idle connections are small", idle_connections_are_small},
     };
