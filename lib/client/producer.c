@@ -189,6 +189,28 @@ bool producer_idle(const struct producer *p)
     return p->batches == 0;
 }
 
+static void older(const struct pbatch *b, struct producer_mark *m, bool *any)
+{
+    if (b->w.count > 0 && (!*any || b->first.at < m->at))
+        *m = b->first;
+    *any |= b->w.count > 0;
+}
+
+bool producer_oldest(const struct producer *p, struct producer_mark *m)
+{
+    bool any = false;
+
+    for (const struct ppart *part = p->active; part; part = part->next) {
+        if (part->open)
+            older(part->open, m, &any);
+        for (const struct pbatch *b = part->ready; b; b = b->next)
+            older(b, m, &any);
+        for (int i = 0; i < part->flying; i++)
+            older(part->flight[i], m, &any);
+    }
+    return any;
+}
+
 void producer_stop(struct producer *p)
 {
     struct kerr why;

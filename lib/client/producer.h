@@ -62,6 +62,8 @@ int producer_send(struct producer *p, struct client_topic *t, int32_t partition,
 void producer_flush(struct producer *p);
 /* Everything has been reported. */
 bool producer_idle(const struct producer *p);
+/* The least mark of what has not been reported; false: there is nothing. */
+bool producer_oldest(const struct producer *p, struct producer_mark *m);
 /* Ends the stream: what has not been sent is reported with KE_CLOSED, what is under way in its
  * time. */
 void producer_stop(struct producer *p);
