@@ -2,6 +2,7 @@ package kcore;
 
 import java.io.File;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Files;
@@ -10,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.Uuid;
@@ -47,9 +49,15 @@ final class Broker {
             properties.toString());
     }
 
+    /** Below the range that the kernel takes from: nobody's connection gets it before the broker does. */
     private static int freePort() throws IOException {
-        try (ServerSocket s = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return s.getLocalPort();
+        while (true) {
+            int port = ThreadLocalRandom.current().nextInt(20_000, 32_000);
+            try (ServerSocket s = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+                return s.getLocalPort();
+            } catch (BindException taken) {
+                continue;
+            }
         }
     }
 
@@ -81,9 +89,9 @@ final class Broker {
                 "default.api.timeout.ms", "60000"))) {
             while (admin.describeCluster().nodes().get(60, TimeUnit.SECONDS).isEmpty())
                 if (!process.isAlive())
-                    throw new IOException("the broker ended: see " + log);
+                    throw new IOException("the broker ended:\n" + Files.readString(log.toPath()));
         } catch (ExecutionException x) {
-            throw new IOException("the broker does not answer: see " + log, x);
+            throw new IOException("the broker does not answer:\n" + Files.readString(log.toPath()), x);
         }
     }
 
