@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# What we write, read by Kafka's own DumpLogSegments.
+# What lib/log writes, read by Kafka's own DumpLogSegments.
 
 setup_file() {
 	mkdir -p "$B/interop-server"
@@ -9,25 +9,33 @@ setup_file() {
 		dependency:build-classpath -Dmdep.outputFile="$build/classpath"
 	KAFKA_SERVER="java -cp $(cat "$build/classpath")"
 	export KAFKA_SERVER
-	mkdir "$BATS_FILE_TMPDIR/data"
 	"$B/tests/interop/segments" "$BATS_FILE_TMPDIR/data" >"$BATS_FILE_TMPDIR/records"
 }
 
-# dump SUFFIX [OPTION...]: DumpLogSegments of all files with that suffix, in the order of our codecs
-dump() {
-	local suffix=$1 files
-	shift
-	files=$(for c in none gzip snappy lz4 zstd; do
-		printf ',%s' "$BATS_FILE_TMPDIR/data/$c-0/"*"$suffix"
-	done)
-	$KAFKA_SERVER org.apache.kafka.tools.DumpLogSegments "$@" --files "${files#,}"
+# files SUFFIX: all with that suffix, in the order of our codecs
+files() {
+	for c in none gzip snappy lz4 zstd; do
+		printf '%s\n' "$BATS_FILE_TMPDIR/data/$c-0/"*"$1"
+	done
 }
 
-@test "records in every codec are what was added" {
+# dump SUFFIX [OPTION...]: DumpLogSegments of all these
+dump() {
+	local list
+	list=$(files "$1" | paste -sd,)
+	$KAFKA_SERVER org.apache.kafka.tools.DumpLogSegments "${@:2}" --files "$list"
+}
+
+# entries SUFFIX SIZE: how many of that size the files have
+entries() {
+	files "$1" | xargs cat | wc -c | awk -v size="$2" '{ print $1 / size }'
+}
+
+@test "records in every codec are what was appended" {
 	dump .log --deep-iteration --print-data-log >"$BATS_TEST_TMPDIR/out"
-	[ "$(grep -c 'isvalid: true' "$BATS_TEST_TMPDIR/out")" = 20 ]
+	[ "$(grep -c 'isvalid: true' "$BATS_TEST_TMPDIR/out")" = 60 ]
 	for c in none gzip snappy lz4 zstd; do
-		[ "$(grep -c "compresscodec: $c " "$BATS_TEST_TMPDIR/out")" = 4 ]
+		[ "$(grep -c "compresscodec: $c " "$BATS_TEST_TMPDIR/out")" = 12 ]
 	done
 	grep '^|' "$BATS_TEST_TMPDIR/out" | diff - "$BATS_FILE_TMPDIR/records"
 }
@@ -35,18 +43,19 @@ dump() {
 @test "indexes agree with the log" {
 	dump .index --index-sanity-check >"$BATS_TEST_TMPDIR/out"
 	cat "$BATS_TEST_TMPDIR/out"
-	[ "$(grep -c 'passed sanity check' "$BATS_TEST_TMPDIR/out")" = 5 ]
+	[ "$(grep -c 'passed sanity check\|is empty' "$BATS_TEST_TMPDIR/out")" = "$(files .index | wc -l)" ]
 	dump .index >"$BATS_TEST_TMPDIR/out"
-	[ "$(grep -c '^offset:' "$BATS_TEST_TMPDIR/out")" = 15 ]
+	[ "$(grep -c '^offset:' "$BATS_TEST_TMPDIR/out")" = "$(entries .index 8)" ]
 	dump .timeindex >>"$BATS_TEST_TMPDIR/out"
-	[ "$(grep -c '^timestamp:' "$BATS_TEST_TMPDIR/out")" -ge 5 ]
+	[ "$(grep -c '^timestamp:' "$BATS_TEST_TMPDIR/out")" = "$(entries .timeindex 12)" ]
+	[ "$(entries .index 8)" -gt 15 ] && [ "$(entries .timeindex 12)" -gt 15 ]
 	run grep -i 'mismatch\|not found\|out of order\|Found' "$BATS_TEST_TMPDIR/out"
 	echo "$output"
 	[ "$status" = 1 ]
 }
 
-@test "a producer snapshot is understood" {
-	run dump .snapshot
+@test "producer snapshots are understood" {
+	run dump 600.snapshot
 	echo "$output"
-	[ "$(grep -c 'producerId: 4000000000 producerEpoch: 3 coordinatorEpoch: -1 .*lastSequence: 199 lastOffset: 1199 offsetDelta: 49' <<<"$output")" = 5 ]
+	[ "$(grep -c 'producerId: 4000000000 producerEpoch: 3 .*lastSequence: 599 lastOffset: 599 offsetDelta: 49' <<<"$output")" = 5 ]
 }
