@@ -109,12 +109,12 @@ class Load:
         self.journal.note('creating', topic)
         future = self.admin.create_topics(
             [NewTopic(topic, partitions, 1, config=config)], operation_timeout=20)[topic]
-        future.result(30)
+        future.result(10)
         self.journal.note('created', topic)
 
     def delete(self, topic):
         self.journal.note('deleting', topic)
-        self.admin.delete_topics([topic], operation_timeout=20)[topic].result(30)
+        self.admin.delete_topics([topic], operation_timeout=20)[topic].result(10)
         self.journal.note('deleted', topic)
 
     def make_and_drop(self):
@@ -130,7 +130,7 @@ class Load:
                 self.passing.flush(1)
                 if n % 2:
                     self.delete(topic)
-            except KafkaException:
+            except (KafkaException, TimeoutError):
                 time.sleep(0.05)  # not answered: what became of it is open
             time.sleep(0.02)
 
@@ -159,7 +159,7 @@ class Load:
             while len(self.producer) > self.opt['window']:
                 self.producer.poll(0.01)
             self.send(self.producer, KEEP, n // 7 % PARTITIONS)
-            self.producer.poll(0)
+            self.producer.poll(0.01 if n % (self.opt['rate'] // 100) == 0 else 0)
             n += 1
         for h in helpers:
             h.join(60)
@@ -257,10 +257,11 @@ def verify(bootstrap, path, opt):
 def main():
     command, bootstrap, journal = sys.argv[1:4]
     if command == 'produce':
-        Load(bootstrap, journal, options(sys.argv[4:], first=0, idempotent=1, size=400, window=2000,
+        Load(bootstrap, journal, options(sys.argv[4:], first=0, idempotent=1, size=1000, window=2000,
+                                         rate=5000,
                                          flush='', codec='none')).run()
     else:
-        verify(bootstrap, journal, options(sys.argv[4:], bytes=1 << 40, all=0))
+        verify(bootstrap, journal, options(sys.argv[4:], bytes=-1, all=0))
 
 
 if __name__ == '__main__':
