@@ -145,6 +145,15 @@ static void timed_out(struct net_timer *t)
     finish(m);
 }
 
+/* After a cut the offsets above it are used again: only what lay below the one cut since is surely
+ * there. */
+static bool may_be_lost(const struct part *p, const struct plog_ends *ends)
+{
+    int64_t cuts = ends->cuts - p->append.cuts;
+
+    return cuts != 0 && !(cuts == 1 && ends->cut_at > p->append.last_offset);
+}
+
 /* True while p's record is not yet stable. A record that may have been lost is an error. */
 static bool unstable(struct part *p)
 {
@@ -153,11 +162,12 @@ static bool unstable(struct part *p)
     if (!p->appended || p->error)
         return false;
     plog_ends(p->partition->log, &ends);
-    if (ends.cuts != p->append.cuts || atomic_load(&p->partition->gone)) {
-        p->error = ends.cuts != p->append.cuts ? KAFKA_KAFKA_STORAGE_ERROR
-                                               : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (may_be_lost(p, &ends))
+        p->error = KAFKA_KAFKA_STORAGE_ERROR;
+    else if (atomic_load(&p->partition->gone))
+        p->error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (p->error)
         return false;
-    }
     if (ends.high_watermark > p->append.last_offset)
         return false;
     if (p->waiter.partition)

@@ -74,7 +74,8 @@ void plog_ends(struct plog *l, struct plog_ends *out)
                               .end = l->end,
                               .leader_epoch = l->epochs ? l->epoch[l->epochs - 1].epoch : -1,
                               .size = l->size,
-                              .cuts = l->cuts};
+                              .cuts = l->cuts,
+                              .cut_at = l->cut_at};
     pthread_mutex_unlock(&l->sm);
 }
 

@@ -60,8 +60,9 @@ struct plog_events {
 struct plog_ends {
     int64_t log_start, local_start, stable, high_watermark, lso, end;
     int32_t leader_epoch;
-    int64_t size; /* bytes in all segments */
-    int64_t cuts; /* how often a failed flush has cut the log */
+    int64_t size;   /* bytes in all segments */
+    int64_t cuts;   /* how often a failed flush has cut the log */
+    int64_t cut_at; /* where the last cut went: what lay below it is still there */
 };
 
 void plog_ends(struct plog *l, struct plog_ends *out);
@@ -81,8 +82,9 @@ struct plog_append {
     int64_t base_offset, last_offset;
     int64_t append_time; /* -1 unless the topic uses LogAppendTime */
     int64_t log_start;
-    /* plog_ends.cuts when it was appended: offsets are used again after a cut, so the batch is
-     * stable only while cuts is still the same and stable > last_offset */
+    /* plog_ends.cuts when it was appended. Offsets are used again after a cut, so the batch is
+     * stable only if stable > last_offset and cuts is still the same, or one more with
+     * cut_at > last_offset */
     int64_t cuts;
     bool duplicate; /* nothing was appended: base_offset is that of the original */
     int64_t

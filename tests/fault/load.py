@@ -54,7 +54,7 @@ class Journal:
 
 def read_journal(path, limit):
     with open(path, 'rb') as f:
-        whole = f.read(limit)
+        whole = f.read(min(limit, os.fstat(f.fileno()).st_size))
     lines = whole.split(b'\n')
     return [line.decode().split(' ') for line in lines[:-1]]
 
