@@ -378,6 +378,7 @@ static enum flush_want publish(struct plog *l, struct segment *s, const struct b
     s->size += (int64_t)b->size;
     l->size += (int64_t)b->size;
     s->end = l->end = batch_last_offset(b) + 1;
+    l->batches++;
     *advanced = l->conf.flush == PLOG_FLUSH_OS;
     if (*advanced) {
         l->stable = l->end;

@@ -184,42 +184,48 @@ static enum flush_want finish(struct plog *l)
 }
 
 /*
- * More is wanted the moment a flush ends: its answers are on their way to producers that keep a few
- * requests in flight, and what those send next should share the next flush instead of waiting for
- * the one behind it. An eighth of what a flush costs is a small price for that; where flushes are
- * fast it is not paid.
+ * Producers keep a few requests in flight: while the answers to one flush are on their way, the
+ * first of the next requests is here already, and would take a flush for itself. Where flushes are
+ * slow it waits for as many as shared the last one, for an eighth of what that one cost at most.
+ * Where flushes are fast, or were not shared, nobody waits.
  */
-static void let_others_join(int64_t took_ns)
+static void let_others_join(struct plog *l)
 {
-    int64_t ns = took_ns / 8 < JOIN_MOST_NS ? took_ns / 8 : JOIN_MOST_NS;
+    int64_t ns = l->flush_took_ns / 8 < JOIN_MOST_NS ? l->flush_took_ns / 8 : JOIN_MOST_NS;
     struct timespec t = {0, ns};
+    int64_t waiting;
 
-    if (took_ns > SLOW_FLUSH_NS)
+    pthread_mutex_lock(&l->sm);
+    waiting = l->batches - l->flushed_batches;
+    pthread_mutex_unlock(&l->sm);
+    if (l->flush_took_ns > SLOW_FLUSH_NS && waiting < l->flush_group)
         nanosleep(&t, NULL);
 }
 
 static void run(struct pool_task *t)
 {
     struct plog *l = (struct plog *)((char *)t - offsetof(struct plog, task));
-    int64_t took = 0;
     struct kerr e;
 
     do {
-        int64_t before, after;
+        int64_t before, after, batches;
         mono_ns start;
-        let_others_join(took);
+        let_others_join(l);
         start = os_mono(os_clock_real());
         pthread_mutex_lock(&l->sm);
         before = l->stable;
+        batches = l->batches;
         pthread_mutex_unlock(&l->sm);
         if (sync_all(l, &e) < 0)
             failed(l, &e);
+        l->flush_group = batches - l->flushed_batches;
+        l->flushed_batches = batches;
+        l->flush_took_ns = os_mono(os_clock_real()).ns - start.ns;
         pthread_mutex_lock(&l->sm);
         after = l->stable;
         pthread_mutex_unlock(&l->sm);
         if (after > before)
             plog_fire_advanced(l);
-        took = os_mono(os_clock_real()).ns - start.ns;
     } while (finish(l) == FLUSH_SOON);
 }
 

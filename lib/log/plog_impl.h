@@ -56,7 +56,8 @@ struct plog {
     struct segment **seg; /* by base offset; the last is active. Changed with am and sm. */
     size_t segs, seg_cap;
     int64_t log_start, synced, stable, end, size, cuts;
-    int64_t cut_at; /* where the last cut went */
+    int64_t batches; /* appended here since the log was opened */
+    int64_t cut_at;  /* where the last cut went */
     struct epoch_entry *epoch;
     size_t epochs, epoch_cap;
     struct mark mark[MARKS];
@@ -68,6 +69,8 @@ struct plog {
     bool lingering;        /* in the logdir's queue */
     enum flush_want again; /* what was asked for while flushing or held */
 
+    /* the flush task's own: what the last flush cost, and how many batches it covered */
+    int64_t flush_took_ns, flush_group, flushed_batches;
     struct pool_task task;
     struct plog *linger_next; /* the logdir's */
     mono_ns linger_due;
