@@ -179,12 +179,13 @@ static void six_is_not_four(void **state)
     for (int i = 0; i < 50 && rc == KE_EXISTS; i++) {
         struct net_listener_conf conf = {.accepted = accepted};
         int got = -1;
-        struct net_listener *six = listen_on("[::]:0", &got), *four;
-        conf.addr = *net_listener_addr(six);
-        snprintf(conf.addr.host, sizeof conf.addr.host, "0.0.0.0");
-        rc = net_listener_new(&four, loop, &conf, NULL);
-        net_listener_free(four);
+        /* IPv4 first: its ports may be taken by connections that have ended */
+        struct net_listener *four = listen_on("0.0.0.0:0", &got), *six;
+        conf.addr = *net_listener_addr(four);
+        snprintf(conf.addr.host, sizeof conf.addr.host, "::");
+        rc = net_listener_new(&six, loop, &conf, NULL);
         net_listener_free(six);
+        net_listener_free(four);
     }
     assert_int_equal(rc, 0);
 }
