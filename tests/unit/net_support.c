@@ -116,6 +116,12 @@ static ssize_t counted_readv(void *self, const struct iovec *v, int n)
     return balks(t) ? -1 : readv(t->fd, w, cut(t, v, n, w));
 }
 
+static ssize_t count_sent(struct counted *t, ssize_t k)
+{
+    t->sent += k > 0 ? (size_t)k : 0;
+    return k;
+}
+
 static ssize_t counted_writev(void *self, const struct iovec *v, int n, bool more)
 {
     struct counted *t = self;
@@ -123,8 +129,8 @@ static ssize_t counted_writev(void *self, const struct iovec *v, int n, bool mor
 
     t->writes++;
     if (!t->hostile)
-        return transport_plain.writev((void *)(intptr_t)t->fd, v, n, more);
-    return balks(t) ? -1 : writev(t->fd, w, cut(t, v, n, w));
+        return count_sent(t, transport_plain.writev((void *)(intptr_t)t->fd, v, n, more));
+    return balks(t) ? -1 : count_sent(t, writev(t->fd, w, cut(t, v, n, w)));
 }
 
 static ssize_t counted_send_file(void *self, int fd, int64_t at, size_t n)
@@ -275,8 +281,20 @@ void rig_start(struct rig *r, enum way w)
     rig_start_on(r, w, NULL);
 }
 
+void rig_close_peer(struct rig *r)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    if (r->peer < 0)
+        return;
+    setsockopt(r->peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(r->peer);
+    r->peer = -1;
+}
+
 void rig_end(struct rig *r)
 {
+    rig_close_peer(r);
     if (r->conn)
         net_conn_close(r->conn);
     assert_int_equal(r->closed, 1);
@@ -290,8 +308,6 @@ void rig_end(struct rig *r)
     free(r->kept);
     buf_free(&r->seen);
     buf_free(&r->received);
-    if (r->peer >= 0)
-        close(r->peer);
 }
 
 /* What the peer can do now; true when a byte has moved. */
@@ -327,9 +343,11 @@ void rig_exchange(struct rig *r, struct slice in)
     while (rest < most) {
         bool moved = peer_moves(r, &in);
         int frames = r->frames, calls = r->transport.reads + r->transport.writes;
+        size_t sent = r->transport.sent;
         net_loop_once(r->loop, 0);
         calls = r->transport.reads + r->transport.writes - calls;
-        rest = moved || r->frames != frames || (calls > 0 && !r->transport.hostile) ? 0 : rest + 1;
+        moved = moved || r->frames != frames || r->transport.sent != sent;
+        rest = moved || (calls > 0 && !r->transport.hostile) ? 0 : rest + 1;
     }
     assert_false(r->received.failed);
 }

@@ -28,6 +28,7 @@ struct counted {
     bool hostile;
     uint64_t random;
     int reads, writes, files; /* calls */
+    size_t sent;              /* bytes by writes */
 };
 
 struct kept {
@@ -72,6 +73,8 @@ void rig_start_on(struct rig *r, enum way w, struct net_loop *loop);
 /* A further connection for a rig whose first one has gone. */
 void rig_open(struct rig *r, enum way w);
 void rig_end(struct rig *r);
+/* By a reset: tests of many connections leave no ports in TIME_WAIT. */
+void rig_close_peer(struct rig *r);
 
 /* Lets the loop handle what is ready until nothing is, sending in on the way and collecting what
  * comes back. */
