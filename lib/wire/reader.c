@@ -144,6 +144,11 @@ int32_t wire_read_count(struct wire_reader *r, bool compact, bool nullable, size
     return (int32_t)n;
 }
 
+int32_t wire_read_present(struct wire_reader *r)
+{
+    return wire_read_i8(r) < 0 || r->bad ? 0 : 1;
+}
+
 void *wire_read_array(struct wire_reader *r, int32_t n, size_t size)
 {
     void *v;

@@ -47,6 +47,8 @@ struct slice wire_read_string(struct wire_reader *r, bool compact, bool nullable
 struct slice wire_read_bytes(struct wire_reader *r, bool compact, bool nullable);
 /* int32; compact as above. -1 is null. Bad (and 0) when count * least > bytes left; least > 0. */
 int32_t wire_read_count(struct wire_reader *r, bool compact, bool nullable, size_t least);
+/* The byte before a struct that may be null: 1 when the struct follows, 0 when it is null. */
+int32_t wire_read_present(struct wire_reader *r);
 /* Room for the elements that wire_read_count() allowed, from the arena; NULL for n <= 0. */
 void *wire_read_array(struct wire_reader *r, int32_t n, size_t size);
 

@@ -30,9 +30,10 @@
  *
  * Every struct, nested too, has its _init: zeroed C structs are wrong (offsets default to -1).
  * Types: bool int8 int16 int32 int64 uuid; string, bytes and records are slices into the input
- * (null: p == NULL); arrays are {v, n} with n == -1 for null, allocated from the reader's arena, so
- * nothing is freed one by one. Unknown tagged fields are skipped. A field absent in the version has
- * its default after decoding.
+ * (null: p == NULL); arrays are {v, n} with n == -1 for null; a struct that may be null is a
+ * pointer. Arrays and such structs are allocated from the reader's arena, so nothing is freed one
+ * by one. Unknown tagged fields are skipped. A field absent in the version has its default after
+ * decoding.
  *
  * decode: 0; KE_CORRUPT (malformed: the struct's contents are then not to be used); KE_NOMEM;
  * KE_UNSUPPORTED for a version the schema does not have. It reads the body only and does not insist

@@ -16,6 +16,8 @@ function camel(f) {
 }
 
 function value(f, x,    n) {
+	if (fpointer[f])
+		return x " ? json_" sc[fstruct[f]] "(" x ", version) : json_null()"
 	if (fstruct[f] >= 0)
 		return "json_" sc[fstruct[f]] "(&" x ", version)"
 	if (ftype[f] == "bool")

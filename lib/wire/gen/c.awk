@@ -162,7 +162,7 @@ function member(f,    versions, name) {
 		name = name " /* " versions " */"
 	}
 	if (!farray[f]) {
-		put(1, c_type(f) " " name)
+		put(1, c_type(f) " " (fpointer[f] ? "*" : "") name)
 		return
 	}
 	put(1, "struct {")
@@ -182,7 +182,7 @@ function code(    s, f) {
 		if (fstruct[f] >= 0) {
 			if (farray[f])
 				need_least(fstruct[f])
-			else if (ftag[f] >= 0 || (!fign[f] && (flo[f] > mlo || fhi[f] < mhi)))
+			else if (!fpointer[f] && (ftag[f] >= 0 || (!fign[f] && (flo[f] > mlo || fhi[f] < mhi))))
 				need_default(fstruct[f])
 		}
 	for (s = ns - 1; s >= 0; s--) {
@@ -201,7 +201,7 @@ function need_least(s,    k, f) {
 	least_wanted[s] = 1
 	for (k = 0; k < sn[s]; k++) {
 		f = sf[s, k]
-		if (fstruct[f] >= 0 && !farray[f] && plain_hi(f) >= flo[f])
+		if (fstruct[f] >= 0 && !farray[f] && !fpointer[f] && plain_hi(f) >= flo[f])
 			need_least(fstruct[f])
 	}
 }
@@ -210,7 +210,7 @@ function need_default(s,    k, f) {
 	default_wanted[s] = 1
 	for (k = 0; k < sn[s]; k++) {
 		f = sf[s, k]
-		if (fstruct[f] >= 0 && !farray[f])
+		if (fstruct[f] >= 0 && !farray[f] && !fpointer[f])
 			need_default(fstruct[f])
 	}
 }
@@ -219,6 +219,8 @@ function need_default(s,    k, f) {
 function c_default(f) {
 	if (farray[f])
 		return fdef[f] == "null" ? "{NULL, -1}" : ""
+	if (fpointer[f])
+		return ""
 	if (ftype[f] ~ /^(string|bytes|records)$/)
 		return fdef[f] == "null" ? "" : "slice_str(\"\")"
 	if (fdef[f] == "" || fdef[f] == "0" || fdef[f] == "false")
@@ -235,6 +237,8 @@ function equals_default(f,    x) {
 	x = "m->" fc[f]
 	if (farray[f])
 		return fdef[f] == "null" ? x ".n < 0" : x ".n == 0"
+	if (fpointer[f])
+		return "!" x
 	if (fstruct[f] >= 0)
 		return "is_default_" sc[fstruct[f]] "(&" x ")"
 	if (ctype[ftype[f]] == "struct slice")
@@ -279,7 +283,7 @@ function init(s,    k, f, some) {
 	}
 	for (k = 0; k < sn[s]; k++) {
 		f = sf[s, k]
-		if (fstruct[f] >= 0 && !farray[f])
+		if (fstruct[f] >= 0 && !farray[f] && !fpointer[f])
 			put(1, sc[fstruct[f]] "_init(&m->" fc[f] ");")
 	}
 	print "}"
@@ -288,6 +292,8 @@ function init(s,    k, f, some) {
 
 # The least size of one value of the field's type, as C.
 function least_value(f, s,    fl) {
+	if (fpointer[f])
+		return 1
 	if (fstruct[f] >= 0)
 		return "least_" sc[fstruct[f]] "(version)"
 	if (ftype[f] in fixed)
@@ -358,6 +364,12 @@ function read_value(f, fl, nullable, in_) {
 
 function read_field(f, s, fl, in_, depth,    x) {
 	x = "m->" fc[f]
+	if (fpointer[f]) {
+		add(depth, x " = wire_read_array(" in_ ", wire_read_present(" in_ "), sizeof *" x ");")
+		add(depth, "if (" x ")")
+		add(depth + 1, "read_" sc[fstruct[f]] "(" x ", " in_ ", version);")
+		return
+	}
 	if (!farray[f]) {
 		if (fstruct[f] >= 0)
 			add(depth, "read_" sc[fstruct[f]] "(&" x ", " in_ ", version);")
@@ -385,9 +397,9 @@ function reader(s,    k, f, w, tagged) {
 			continue
 		w = when(flo[f], plain_hi(f), slo[s], shi[s])
 		if (w != "")
-			add(1, "if (" w ")" (farray[f] ? " {" : ""))
+			add(1, "if (" w ")" (farray[f] || fpointer[f] ? " {" : ""))
 		read_field(f, s, is_flexible(f, s), "r", w == "" ? 1 : 2)
-		if (w != "" && farray[f])
+		if (w != "" && (farray[f] || fpointer[f]))
 			add(1, "}")
 	}
 	if (flex <= shi[s]) {
@@ -443,6 +455,12 @@ function write_value(f, x, fl, nullable) {
 
 function write_field(f, fl, depth,    x) {
 	x = "m->" fc[f]
+	if (fpointer[f]) {
+		add(depth, "wire_write_i8(w, " x " ? 1 : -1);")
+		add(depth, "if (" x ")")
+		add(depth + 1, "write_" sc[fstruct[f]] "(w, " x ", version);")
+		return
+	}
 	if (!farray[f]) {
 		add(depth, write_value(f, x, fl, is_nullable(f)))
 		return
@@ -461,9 +479,9 @@ function writer(s,    k, f, w, absent, tagged) {
 		w = when(flo[f], plain_hi(f), slo[s], shi[s])
 		if (plain_hi(f) >= flo[f]) {
 			if (w != "")
-				add(1, "if (" w ")" (farray[f] ? " {" : ""))
+				add(1, "if (" w ")" (farray[f] || fpointer[f] ? " {" : ""))
 			write_field(f, is_flexible(f, s), w == "" ? 1 : 2)
-			if (w != "" && farray[f])
+			if (w != "" && (farray[f] || fpointer[f]))
 				add(1, "}")
 		}
 		absent = when(flo[f], fhi[f], slo[s], shi[s])

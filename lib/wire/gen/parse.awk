@@ -6,7 +6,7 @@
 #   structs 0..ns-1      sname, sc (C name), slo, shi, sn (fields), sf[s, k] (field index); 0 is the message
 #                        itself, a struct stands before the structs of its fields
 #   fields 0..nf-1       fname, fc (C name), ftype (as written, without []), fstruct (index of the struct
-#                        it is of, or -1), farray, flo, fhi, nlo, nhi (nullable), fdef, fign, finflex,
+#                        it is of, or -1), farray, fpointer (a struct that may be null), flo, fhi, nlo, nhi (nullable), fdef, fign, finflex,
 #                        ftag (-1: none), tlo (tagged from here on)
 
 BEGIN {
@@ -165,9 +165,12 @@ function field(    depth, s, f, k) {
 
 # What the attributes say must fit the type.
 function check(f,    can_be_null) {
-	can_be_null = farray[f] || ftype[f] ~ /^(string|bytes|records)$/
+	can_be_null = farray[f] || fstruct[f] >= 0 || ftype[f] ~ /^(string|bytes|records)$/
 	if (nlo[f] >= 0 && !can_be_null)
 		die(ftype[f] " cannot be null")
+	fpointer[f] = nlo[f] >= 0 && fstruct[f] >= 0 && !farray[f]
+	if (fpointer[f] && (fdef[f] != "null" || ftag[f] >= 0 || nlo[f] > flo[f] || nhi[f] < fhi[f]))
+		die("a nullable struct is so in every version, null by default, and not tagged")
 	if (fdef[f] == "")
 		return
 	if (fdef[f] == "null") {
