@@ -37,6 +37,12 @@ static int add_bootstrap(struct client *c, struct kerr *e)
 int client_new(struct client **out, const struct client_conf *conf, const struct diag *d,
                struct kerr *e)
 {
+    return client_new_timed(out, conf, d, NULL, e);
+}
+
+int client_new_timed(struct client **out, const struct client_conf *conf, const struct diag *d,
+                     const struct os_clock *clock, struct kerr *e)
+{
     struct client *c = calloc(1, sizeof *c);
     int rc;
 
@@ -49,7 +55,7 @@ int client_new(struct client **out, const struct client_conf *conf, const struct
     if (rc == 0)
         rc = client_conf_check(&c->conf, e);
     if (rc == 0)
-        rc = net_loop_new(&c->loop, NULL, e);
+        rc = net_loop_new(&c->loop, clock, e);
     net_limits_default(&c->limits);
     c->limits.idle_ms = c->conf.idle_ms < 0 ? 0 : c->conf.idle_ms;
     /* a fetch may be answered with one batch larger than what was asked for */

@@ -78,6 +78,10 @@ struct client {
     struct kerr refresh_why;
 };
 
+/* client_new() by another clock than the kernel's: a test's. */
+int client_new_timed(struct client **out, const struct client_conf *conf, const struct diag *d,
+                     const struct os_clock *clock, struct kerr *e);
+
 /* ---- node.c ---- */
 
 /* NULL without memory. */
