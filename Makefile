@@ -1,19 +1,29 @@
 # kcore - see README.md. Everything is built under $(B); the tools are in $(B)/bin.
 #   make                          the tools and the library
+#   make install, uninstall       PREFIX=/usr/local, DESTDIR=
+#   make deps                     installs from Debian's packages what building and make check need
+#   make demo                     a real file through a broker and back, compared and timed
 #   make check                    the tests; the last line counts them
-#   make SAN=address,undefined    the same under sanitizers, in a build directory of their own
+#   make interop                  Apache Kafka's own classes and tools against ours (brings a JDK)
+#   make torture                  all rounds of the fault rigs: power cut, kill -9, failing disks
+#   make fuzz T=SECONDS           looks for inputs that break the decoders, so long for each
+#   make valgrind                 the unit tests under memcheck
+#   make mutants                  deliberate faults, each of which a test must notice
+#   make bare                     the README's commands on a bare Debian tree; needs root
+#   make format, clean
+#   make SAN=address,undefined    any of these under sanitizers, in a build directory of its own
 #   make CC=clang B=build/clang   another compiler
 
 SAN ?=
 B ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 comma := ,
-# make fuzz T=SECONDS for each target
 T ?= 60
 # make V=1 shows the commands.
 Q := $(if $(V),,@)
 say := $(if $(V),@: ,@echo ) # a blank ends it
 
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 VERSION := 0.1.0
 
@@ -55,6 +65,10 @@ $(B)/%.o: %.c | $(MESSAGES:=.h)
 	$(say)CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Hidden is hidden whatever the export list says; so it is the list that hides in the rooms it names.
+$(foreach r,base os record client broker,$(eval \
+	$(B)/lib/$(r)/%.o: CFLAGS += -fvisibility=default -fno-semantic-interposition))
+
 $(B)/libkcore.a: $(LIB_OBJ)
 	@rm -f $@
 	$(say)AR $@
@@ -72,6 +86,54 @@ $(B)/bin/$(1): $$(patsubst %.c,$(B)/%.o,$$(sort $$(wildcard cmd/$(1)/*.c))) $(B)
 	$$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -pie -o $$@ $$^ $$(LDLIBS)
 endef
 $(foreach t,$(TOOLS),$(eval $(call TOOL,$(t))))
+
+# ---- install --------------------------------------------------------------------------------------
+
+# The headers of what the shared library exports, and what they include. Before 1.0 their interfaces
+# and the library's ABI may change with every version.
+HEADERS := client/client.h client/producer.h client/consumer.h client/admin.h client/offsets.h \
+	record/batch.h broker/broker.h
+HEADERS_ALL = $(sort $(filter %.h,$(shell $(CC) $(CPPFLAGS) -MM $(wildcard $(HEADERS:%=lib/%)))))
+MAN := $(wildcard man/*.[0-9])
+to = $(DESTDIR)$(PREFIX)
+so := libkcore.so.$(firstword $(subst ., ,$(VERSION)))
+man_dir = $(to)/share/man/man$(patsubst .%,%,$(suffix $(1)))
+bash_dir = $(to)/share/bash-completion/completions
+
+define PC
+prefix=$(PREFIX)
+libdir=$(patsubst $(PREFIX)/%,$${prefix}/%,$(LIBDIR))
+includedir=$${prefix}/include/kcore
+
+Name: kcore
+Description: Kafka broker and client as a library
+Version: $(VERSION)
+Requires.private: $(PKGS)
+Libs: -L$${libdir} -lkcore
+Libs.private: -pthread -ldl
+Cflags: -I$${includedir}
+endef
+
+install: export PC := $(PC)
+install: all
+	install -d $(to)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(bash_dir)
+	install $(TOOLS:%=$(B)/bin/%) $(to)/bin
+	install -m 644 $(B)/libkcore.a $(DESTDIR)$(LIBDIR)
+	install -m 644 $(B)/libkcore.so $(DESTDIR)$(LIBDIR)/libkcore.so.$(VERSION)
+	ln -sf libkcore.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(so)
+	ln -sf $(so) $(DESTDIR)$(LIBDIR)/libkcore.so
+	printf '%s\n' "$$PC" >$(DESTDIR)$(LIBDIR)/pkgconfig/kcore.pc
+	$(foreach h,$(HEADERS_ALL),install -D -m 644 $(h) $(h:lib/%=$(to)/include/kcore/%) &&) :
+	$(foreach m,$(MAN),install -D -m 644 -t $(call man_dir,$(m)) $(m) &&) :
+	install -m 644 completions/kcore.bash $(bash_dir)/kcore
+	$(foreach t,$(TOOLS),ln -sf kcore $(bash_dir)/$(t) &&) :
+
+# Directories stay, but for our own: whether others had been there is not known.
+uninstall:
+	rm -f $(TOOLS:%=$(to)/bin/%) $(addprefix $(DESTDIR)$(LIBDIR)/,libkcore.a libkcore.so $(so) \
+		libkcore.so.$(VERSION) pkgconfig/kcore.pc) $(bash_dir)/kcore $(TOOLS:%=$(bash_dir)/%) \
+		$(foreach m,$(MAN),$(call man_dir,$(m))/$(notdir $(m)))
+	rm -rf $(to)/include/kcore
 
 # ---- tests ----------------------------------------------------------------------------------------
 
@@ -158,6 +220,22 @@ torture: all $(FAULT)
 check: all unit $(FAULT)
 	tests/run B=$(B) SAN=$(SAN)
 
+demo: all
+	tests/tools/demo B=$(B)
+
+# The unit tests under memcheck; what is exhaustive elsewhere is cut short here.
+valgrind: unit
+	tests/tools/deps valgrind
+	UNDER='valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite' \
+		CRASH_SEEDS=1 LIMIT=1800 tests/run B=$(B) SAN=$(SAN) unit
+
+mutants: all unit
+	tests/tools/mutants
+
+# Needs root: debootstrap, chroot.
+bare:
+	tests/tools/bare
+
 # ---- housekeeping ---------------------------------------------------------------------------------
 
 deps:
@@ -171,6 +249,7 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
 
-.PHONY: all unit mutants fuzz fuzz-programs interop check deps format clean
+.PHONY: all install uninstall unit fuzz fuzz-programs interop torture check demo valgrind mutants bare \
+	deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
