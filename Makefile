@@ -65,9 +65,10 @@ $(B)/%.o: %.c | $(MESSAGES:=.h)
 	$(say)CC $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# Hidden is hidden whatever the export list says; so it is the list that hides in the rooms it names.
-$(foreach r,base os record client broker,$(eval \
-	$(B)/lib/$(r)/%.o: CFLAGS += -fvisibility=default -fno-semantic-interposition))
+# What the compiler has hidden the export list cannot bring back; in the rooms that it names it alone hides.
+EXPORTING := $(filter $(foreach r,base os record net client broker,$(B)/lib/$(r)/%),$(LIB_OBJ))
+$(EXPORTING): CFLAGS += -fvisibility=default -fno-semantic-interposition
+$(EXPORTING): lib/libkcore.map
 
 $(B)/libkcore.a: $(LIB_OBJ)
 	@rm -f $@
