@@ -248,7 +248,7 @@ format:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(UNIT:=.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
+-include $(LIB_OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
 
 .PHONY: all install uninstall unit fuzz fuzz-programs interop torture check demo valgrind mutants bare \
 	deps format clean
