@@ -101,6 +101,8 @@ static int check(struct plog_append *a, const struct plog_conf *c, wall_ms now, 
         rc = check_attributes(b, e);
     if (rc == 0)
         rc = check_numbers(b, e);
+    if (rc == 0 && !c->append_time && b->attributes & BATCH_LOG_APPEND_TIME)
+        rc = kerr_set(e, KE_TIMESTAMP, "LogAppendTime is not for a client to set");
     if (rc == 0 && !c->append_time && c->after_max_ms < INT64_MAX - now.ms &&
         b->max_timestamp > now.ms + c->after_max_ms)
         rc = kerr_set(e, KE_TIMESTAMP, "timestamp %lld, the latest allowed is %lld",
