@@ -21,7 +21,7 @@ void arena_free(struct arena *a)
         free(b);
         b = next;
     }
-    *a = (struct arena){0};
+    *a = (struct arena){.max = a->max};
 }
 
 void arena_reset(struct arena *a)
@@ -50,7 +50,9 @@ static bool add_block(struct arena *a, size_t need)
         cap = LARGEST_STEP;
     if (cap < need)
         cap = need;
-    if (cap > SIZE_MAX - sizeof *b)
+    if (a->max && cap > need && cap > a->max - a->total)
+        cap = need;
+    if (cap > SIZE_MAX - sizeof *b || (a->max && cap > a->max - a->total))
         return false;
     b = malloc(sizeof *b + cap);
     if (!b)

@@ -16,6 +16,7 @@ struct arena {
     struct arena_block *head;
     size_t used;  /* in head */
     size_t total; /* bytes held in all blocks */
+    size_t max;   /* total may not pass it; 0: no limit. The owner sets it; it stays */
 };
 
 void arena_free(struct arena *a);

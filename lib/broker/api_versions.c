@@ -60,11 +60,12 @@ int handle_api_versions(struct request *r)
     struct api_versions_request q;
     struct api_versions_response m;
     struct buf b = {0};
+    int rc;
 
     if (r->version > wire_api_find(API_API_VERSIONS)->max)
         return answer_unknown_version(r);
-    if (api_versions_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = api_versions_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     api_versions_response_init(&m);
     if (r->version >= 3 &&
         (!well_named(q.client_software_name) || !well_named(q.client_software_version)))

@@ -92,20 +92,22 @@ static void accepted(void *arg, int fd, const struct net_addr *peer)
         return;
     }
     b->refusing = false;
-    reactor_give(b->reactors[b->next_reactor++ % b->reactor_count], fd, door->index);
+    reactor_give(b->reactors[b->next_reactor], fd, door->index);
+    b->next_reactor = (b->next_reactor + 1) % b->reactor_count;
 }
 
 void broker_advertised(const struct broker *b, int listener, const struct net_addr *local,
                        struct net_addr *out)
 {
     *out = *net_listener_addr(b->listeners[listener]);
+    if (out->is_unix) /* clients of a Unix listener stay on it */
+        return;
     for (int i = 0; i < b->conf.advertised_count; i++)
         if (strcmp(b->conf.advertised[i].listener, out->listener) == 0) {
             *out = b->conf.advertised[i];
             return;
         }
-    if (!out->is_unix &&
-        (!out->host[0] || strcmp(out->host, "0.0.0.0") == 0 || strcmp(out->host, "::") == 0))
+    if (net_addr_is_any(out))
         memcpy(out->host, local->host, sizeof out->host);
 }
 
@@ -262,6 +264,8 @@ int broker_new(struct broker **out, struct broker_conf *conf, const struct broke
     b->fatal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     os_random(&b->proposer, sizeof b->proposer);
     pthread_mutex_init(&b->ids_mu, NULL);
+    pthread_mutex_init(&b->quiet_mu, NULL);
+    hash_init(&b->quiet, os_random_u64(), os_random_u64());
     net_limits_default(&b->limits);
     b->limits.max_frame = (size_t)b->conf.request_max;
     b->limits.idle_ms = b->conf.idle_ms;
@@ -338,6 +342,15 @@ static void stop_accepting(struct broker *b)
     pthread_mutex_unlock(&c.mu);
 }
 
+/* All at once: the grace is the broker's, not each reactor's. */
+static void stop_reactors(struct broker *b, int64_t grace_ms)
+{
+    for (int i = 0; i < b->reactor_count; i++)
+        reactor_stop(b->reactors[i], grace_ms);
+    for (int i = 0; i < b->reactor_count; i++)
+        reactor_join(b->reactors[i]);
+}
+
 static void give_up(void *arg, struct partition *p)
 {
     (void)arg;
@@ -382,12 +395,12 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
     stop_accepting(b);
     atomic_store(&b->stopping, true);
     partitions_wake_readers(&b->partitions);
-    for (int i = 0; i < b->reactor_count; i++)
-        reactor_stop(b->reactors[i], grace_ms);
-    if (b->catalog)
-        catalog_close(b->catalog);
+    stop_reactors(b, grace_ms);
+    /* the catalog's thread may be waiting for a request to let go of a partition */
     if (b->reactor_count > 0)
         run_out(b);
+    if (b->catalog)
+        catalog_close(b->catalog);
     stock_close(b, clean);
     rc = close_dirs(b, clean, e);
     pool_free(b->pool);
@@ -398,6 +411,8 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
     free(b->reactors);
     partitions_free(&b->partitions);
     pthread_mutex_destroy(&b->ids_mu);
+    pthread_mutex_destroy(&b->quiet_mu);
+    hash_free(&b->quiet);
     close(b->fatal_fd);
     broker_conf_free(&b->conf);
     free(b);

@@ -108,12 +108,22 @@ static int set_advertised(struct broker_conf *c, const char *v, struct kerr *e)
     return each_item(c, v, add_advertised, e);
 }
 
+static int set_text(char *out, size_t cap, const char *v, struct kerr *e)
+{
+    if (strlen(v) >= cap)
+        return kerr_set(e, KE_INVALID, "longer than %zu bytes", cap - 1);
+    memcpy(out, v, strlen(v) + 1);
+    return 0;
+}
+
 static int set_controller_names(struct broker_conf *c, const char *v, struct kerr *e)
 {
-    if (strlen(v) >= sizeof c->controller_names)
-        return kerr_set(e, KE_INVALID, "too long");
-    snprintf(c->controller_names, sizeof c->controller_names, "%s", v);
-    return 0;
+    return set_text(c->controller_names, sizeof c->controller_names, v, e);
+}
+
+static int set_protocols(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_text(c->protocols, sizeof c->protocols, v, e);
 }
 
 static int set_metadata_dir(struct broker_conf *c, const char *v, struct kerr *e)
@@ -153,6 +163,11 @@ static int set_num_partitions(struct broker_conf *c, const char *v, struct kerr 
 static int set_auto_create(struct broker_conf *c, const char *v, struct kerr *e)
 {
     return set_bool(v, &c->auto_create, e);
+}
+
+static int set_delete_topics(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_bool(v, &c->delete_topics, e);
 }
 
 static int set_request_max(struct broker_conf *c, const char *v, struct kerr *e)
@@ -213,6 +228,8 @@ static const struct {
     {"connections.max.idle.ms", set_idle},
     {"controller.listener.names", set_controller_names},
     {"default.replication.factor", set_replication},
+    {"delete.topic.enable", set_delete_topics},
+    {"listener.security.protocol.map", set_protocols},
     {"listeners", set_listeners},
     {"log.dir", set_dirs},
     {"log.dirs", set_dirs},
@@ -253,7 +270,6 @@ static const char *const known[] = {
     "delegation.token.expiry.time.ms",
     "delegation.token.max.lifetime.ms",
     "delete.records.purgatory.purge.interval.requests",
-    "delete.topic.enable",
     "early.start.listeners",
     "fetch.max.bytes",
     "fetch.purgatory.purge.interval.requests",
@@ -269,7 +285,6 @@ static const char *const known[] = {
     "inter.broker.listener.name",
     "leader.imbalance.check.interval.seconds",
     "leader.imbalance.per.broker.percentage",
-    "listener.security.protocol.map",
     "log.cleaner.backoff.ms",
     "log.cleaner.dedupe.buffer.size",
     "log.cleaner.enable",
@@ -373,6 +388,7 @@ void broker_conf_init(struct broker_conf *c)
         .node_id = 1,
         .num_partitions = 1,
         .auto_create = true,
+        .delete_topics = true,
         .request_max = (int64_t)100 << 20,
         .queued_max = (int64_t)64 << 20,
         .connections_max = 10000,
@@ -423,19 +439,35 @@ int broker_conf_set(struct broker_conf *c, const char *name, const char *value, 
     return kerr_set(e, KE_NOTFOUND, "unknown setting '%s'", name);
 }
 
-static bool is_controller(const struct broker_conf *c, const char *listener)
+/* The item of a comma-separated list that begins with name and then has end (0: the item ends
+ * there), or NULL. */
+static const char *item_of(const char *list, const char *name, char end)
 {
-    const char *s = c->controller_names;
-    size_t n = strlen(listener);
+    size_t n = strlen(name);
 
-    while (*s) {
-        size_t k = strcspn(s, ", ");
-        if (k == n && strncasecmp(s, listener, n) == 0)
-            return true;
-        s += k;
-        s += strspn(s, ", ");
+    while (*list) {
+        size_t k = strcspn(list, ", ");
+        if (k >= n && strncasecmp(list, name, n) == 0 && (end ? list[n] == end : k == n))
+            return list;
+        list += k;
+        list += strspn(list, ", ");
     }
-    return false;
+    return NULL;
+}
+
+/* Only plain text is spoken; who asks for more must not get less. */
+static int check_protocol(const struct broker_conf *c, const struct net_addr *a, struct kerr *e)
+{
+    static const char secure[] = "SSL,SASL_PLAINTEXT,SASL_SSL";
+    const char *mapped = item_of(c->protocols, a->listener, ':');
+    const char *protocol = mapped ? mapped + strlen(a->listener) + 1 : a->listener;
+    int n = (int)strcspn(protocol, ", ");
+
+    if (mapped ? n == 9 && strncasecmp(protocol, "PLAINTEXT", 9) == 0
+               : item_of(secure, protocol, 0) == NULL)
+        return 0;
+    return kerr_set(e, KE_INVALID, "listener %s asks for %.*s, but only PLAINTEXT is served",
+                    a->listener, n, protocol);
 }
 
 int broker_conf_check(struct broker_conf *c, struct kerr *e)
@@ -444,10 +476,20 @@ int broker_conf_check(struct broker_conf *c, struct kerr *e)
 
     if (c->dir_count == 0)
         return kerr_set(e, KE_INVALID, "no directory: give -d DIR or log.dirs");
-    for (int i = 0; i < c->listener_count; i++)
-        if (!is_controller(c, c->listeners[i].listener))
-            c->listeners[n++] = c->listeners[i];
+    for (int i = 0; i < c->listener_count; i++) {
+        struct net_addr *a = &c->listeners[i];
+        if (item_of(c->controller_names, a->listener, 0))
+            continue;
+        if (check_protocol(c, a, e) < 0)
+            return KE_INVALID;
+        c->listeners[n++] = *a;
+    }
     c->listener_count = n;
+    for (int i = 0; i < c->advertised_count; i++)
+        if (net_addr_is_any(&c->advertised[i]) &&
+            !item_of(c->controller_names, c->advertised[i].listener, 0))
+            return kerr_set(e, KE_INVALID, "advertised.listeners: %s names no host",
+                            c->advertised[i].listener);
     if (n == 0)
         return broker_conf_add_listener(c, "PLAINTEXT://127.0.0.1:9092", true, e);
     return 0;

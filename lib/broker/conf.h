@@ -25,10 +25,11 @@ struct broker_conf {
     struct net_addr advertised[BROKER_MAX_LISTENERS]; /* by listener name */
     int advertised_count;
     char controller_names[256]; /* controller.listener.names: such listeners are not served */
+    char protocols[512];        /* listener.security.protocol.map: NAME:PROTOCOL,... */
     int32_t node_id;
     int threads; /* num.network.threads; 0: a reactor a core */
     int32_t num_partitions;
-    bool auto_create;
+    bool auto_create, delete_topics;
     int64_t request_max; /* socket.request.max.bytes */
     int64_t queued_max;  /* queued.max.request.bytes */
     int64_t connections_max;
@@ -47,8 +48,8 @@ void broker_conf_free(struct broker_conf *c);
 int broker_conf_set(struct broker_conf *c, const char *name, const char *value, struct kerr *e);
 /* -l: adds to what "listeners" holds; the first time it replaces the file's. */
 int broker_conf_add_listener(struct broker_conf *c, const char *value, bool first, struct kerr *e);
-/* What only the whole can tell: a directory, listener names that are unique. Fills in the default
- * listener. */
+/* What only the whole can tell: that there is a directory, that listeners ask for no protocol that
+ * is not spoken, that what is advertised can be connected to. Fills in the default listener. */
 int broker_conf_check(struct broker_conf *c, struct kerr *e);
 
 /* Every name that broker_conf_set takes, for "did you mean"; NULL past the last. */

@@ -35,9 +35,10 @@ int handle_find_coordinator(struct request *r)
     struct buf b = {0};
     char host[300];
     bool ok = true;
+    int rc;
 
-    if (find_coordinator_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = find_coordinator_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     find_coordinator_response_init(&m);
     broker_advertised(r->broker, r->listener, &r->connection->local, &addr);
     snprintf(host, sizeof host, addr.is_unix ? "unix:%s" : "%s", addr.host);

@@ -4,6 +4,7 @@
 #ifndef KCORE_BROKER_CORE_H
 #define KCORE_BROKER_CORE_H
 
+#include "base/hash.h"
 #include "broker/broker.h"
 #include "broker/partition.h"
 #include "catalog/catalog.h"
@@ -38,6 +39,10 @@ struct broker {
     struct reactor **reactors;
     int reactor_count, next_reactor;
     _Atomic int64_t connections;
+    /* asked of the catalog and not in its image yet */
+    _Atomic int32_t topics_coming, partitions_coming;
+    pthread_mutex_t quiet_mu;
+    struct hash quiet; /* names of those that nobody waits for: one proposal each is enough */
     int fatal_fd;
     pthread_mutex_t ids_mu; /* the block of producer ids */
     int64_t next_id, last_id;

@@ -50,6 +50,18 @@ bool request_alive(const struct request *r)
     return net_answer_wanted(r->answer);
 }
 
+void request_watch(struct request *r, void (*gone)(struct request *r))
+{
+    struct connection *c = r->connection;
+
+    r->gone = gone;
+    r->next_watch = c->watching;
+    r->watch_at = &c->watching;
+    if (r->next_watch)
+        r->next_watch->watch_at = &r->next_watch;
+    c->watching = r;
+}
+
 static void count(struct request *r, bool error)
 {
     struct api_stats *s = &r->reactor->stats[r->api->key];
@@ -74,15 +86,34 @@ void request_reply_begin(struct request *r, struct buf *b)
         b->failed = true;
 }
 
-void request_reply(struct request *r, struct buf *b, int rc)
+/* False: the answer cannot be made; b is given back. */
+static bool send(struct request *r, struct buf *b, int rc)
 {
     if (rc < 0 || b->failed || !net_answer_bytes(r->answer, b)) {
         buf_free(b);
-        request_kill(r, "no memory for the answer");
-        return;
+        return false;
     }
     net_answer_send(r->answer);
-    request_end(r);
+    return true;
+}
+
+void request_reply(struct request *r, struct buf *b, int rc)
+{
+    if (send(r, b, rc))
+        request_end(r);
+    else
+        request_kill(r, "no memory for the answer");
+}
+
+void request_answer(struct request *r, struct buf *b, int rc)
+{
+    bool alive = request_alive(r);
+
+    if (send(r, b, rc))
+        return;
+    net_answer_drop(r->answer);
+    if (alive)
+        net_conn_close(r->connection->conn);
 }
 
 void request_drop(struct request *r)
@@ -107,8 +138,8 @@ void request_kill(struct request *r, const char *why)
 
 static void refuse(struct connection *c, const char *what, int key, int version)
 {
-    diag(c->reactor->broker->diag, DIAG_INFO, "%s: %s (API %d, version %d), connection closed",
-         net_conn_peer(c->conn), what, key, version);
+    reactor_complain(c->reactor, "%s: %s (API %d, version %d), connection closed",
+                     net_conn_peer(c->conn), what, key, version);
     net_conn_close(c->conn);
 }
 
@@ -129,7 +160,8 @@ void dispatch(struct connection *c, struct net_frame *f)
 {
     struct request_header h;
     struct wire_reader body;
-    struct request *r = reactor_request(c->reactor);
+    struct reactor *reactor = c->reactor; /* c may go within the handler */
+    struct request *r = reactor_request(reactor);
     int rc;
 
     if (!r) {
@@ -163,10 +195,17 @@ void dispatch(struct connection *c, struct net_frame *f)
         refuse(c, "out of memory", h.request_api_key, h.request_api_version);
         return;
     }
+    reactor->handled = r;
     rc = r->api->handle(r);
     if (rc < 0) {
-        diag(c->reactor->broker->diag, DIAG_INFO, "%s: malformed %s request, connection closed",
-             net_conn_peer(c->conn), wire_api_name(h.request_api_key));
+        reactor_complain(reactor, "%s: %s %s request, connection closed", net_conn_peer(c->conn),
+                         rc == KE_NOMEM ? "too large a" : "malformed",
+                         wire_api_name(h.request_api_key));
         request_kill(r, "malformed");
+    } else if (reactor->handled == r && r->arena.total > SPARE_ARENA) {
+        /* it waits, and all that memory with it */
+        r->charged = r->arena.total;
+        net_budget_charge(&r->broker->budget, r->charged);
     }
+    reactor->handled = NULL;
 }

@@ -17,7 +17,7 @@ struct api_entry {
                            connection */
     bool before_auth;   /* allowed on a connection that has not authenticated */
     enum quota_class quota;
-    /* 0: the request is owned by the handler; KE_CORRUPT: the body could not be read (the
+    /* 0: the request is owned by the handler; KE_CORRUPT, KE_NOMEM: the body could not be read (the
      * connection ends) */
     int (*handle)(struct request *r);
 };

@@ -19,6 +19,7 @@
 
 #define SERVER_MAX ((int64_t)55 << 20) /* fetch.max.bytes of the broker */
 #define COLD_TRIES 4                   /* after that the reactor waits for the disk itself */
+#define LARGE_MS   1000                /* the longest wait of one that holds much memory */
 
 struct fetch;
 
@@ -316,6 +317,7 @@ static bool make_answer(struct fetch *f)
 static void answer(struct fetch *f)
 {
     struct request *r = f->r;
+    struct connection *c = r->connection;
     bool alive = request_alive(r), ok = alive && make_answer(f);
 
     let_go(f);
@@ -327,8 +329,17 @@ static void answer(struct fetch *f)
     /* a wake-up on its way ends the request instead (f lies in its arena) */
     if (!atomic_load(&f->woken))
         request_end(r);
-    else if (alive && !ok)
-        net_conn_close(r->connection->conn);
+    if (alive && !ok)
+        net_conn_close(c->conn);
+}
+
+/* Nobody waits for the answer any more. */
+static void gone(struct request *r)
+{
+    struct fetch *f = r->waiting;
+
+    if (!f->on_pool)
+        answer(f);
 }
 
 /* ---- waiting for records ---- */
@@ -410,7 +421,13 @@ static void try_now(struct fetch *f)
     drop_sources(f);
     if (!f->timed) {
         int64_t ms = (f->until.ns - now.ns + 999999) / 1000000;
+        if (r->arena.total > SPARE_ARENA && ms > LARGE_MS) {
+            ms = LARGE_MS;
+            f->until = mono_add_ms(now, ms);
+        }
         f->timed = true;
+        r->waiting = f;
+        request_watch(r, gone);
         if (net_timer_set(&f->timer, ms) < 0)
             answer(f);
     }
@@ -433,9 +450,8 @@ static bool start(struct fetch *f, const struct fetch_request *q, const struct c
     struct arena *a = &f->r->arena;
     bool ok = true;
 
-    f->topic_count = q->topics.n;
-    f->topics = arena_array(a, (size_t)f->topic_count, sizeof *f->topics);
-    for (int32_t i = 0; f->topics && i < f->topic_count; i++) {
+    f->topics = arena_array(a, (size_t)q->topics.n, sizeof *f->topics);
+    for (int32_t i = 0; f->topics && i < q->topics.n; i++) {
         const struct fetch_request_fetch_topic *d = &q->topics.v[i];
         struct topic *t = &f->topics[i];
         struct lookup l =
@@ -443,11 +459,10 @@ static bool start(struct fetch *f, const struct fetch_request *q, const struct c
         t->name = arena_dup(a, d->topic, &ok);
         t->id = d->topic_id;
         t->parts = arena_array(a, (size_t)d->partitions.n, sizeof *t->parts);
-        if (!t->parts || !ok) {
-            f->topic_count = i;
+        if (!t->parts || !ok)
             return false;
-        }
         t->count = d->partitions.n;
+        f->topic_count = i + 1;
         for (int32_t k = 0; k < t->count; k++)
             start_part(f, &t->parts[k], &l, &d->partitions.v[k]);
     }
@@ -471,9 +486,10 @@ int handle_fetch(struct request *r)
     const struct catalog_image *image;
     struct fetch *f;
     bool ok;
+    int rc;
 
-    if (fetch_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = fetch_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     f = arena_alloc(&r->arena, sizeof *f);
     if (!f) {
         request_kill(r, "out of memory");

@@ -190,9 +190,10 @@ int handle_list_offsets(struct request *r)
     const struct catalog_image *image;
     struct listing *l;
     bool ok;
+    int rc;
 
-    if (list_offsets_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = list_offsets_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     l = arena_alloc(&r->arena, sizeof *l);
     if (!l) {
         request_kill(r, "out of memory");

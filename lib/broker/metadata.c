@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+#define MADE_MAX 1000 /* topics that one request may have made; the others with the next one */
+
 /* Bits of AclOperation: everything that can be asked of a topic, of the cluster. */
 #define TOPIC_OPERATIONS   (1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11)
 #define CLUSTER_OPERATIONS (1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12)
@@ -17,6 +19,7 @@ struct answer {
     const struct catalog_image *image;
     struct metadata_response m;
     int32_t self;
+    int made; /* topics that this request has had made, or refused */
     bool topic_operations, ok;
 };
 
@@ -80,7 +83,8 @@ static int16_t make_missing(struct answer *a, struct slice name, bool allowed)
 
     if (!catalog_topic_name_valid(name))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
-    if (!allowed || !b->conf.auto_create || !authz_check(a->r, OP_CREATE, RES_TOPIC, name))
+    if (!allowed || !b->conf.auto_create || !authz_check(a->r, OP_CREATE, RES_TOPIC, name) ||
+        a->made++ >= MADE_MAX)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     refused = plan_refusal(b, a->image, name, b->conf.num_partitions);
     if (refused)
@@ -93,9 +97,15 @@ static void add_asked(struct answer *a, const struct metadata_request_topic *q, 
                       struct metadata_response_topic *out)
 {
     bool by_id = slice_is_null(q->name) || !uuid_is_zero(q->topic_id);
-    struct lookup l = lookup_topic(a->r, a->image, by_id, q->name, q->topic_id, OP_DESCRIBE);
+    struct lookup l;
 
     metadata_response_topic_init(out);
+    if (by_id && a->r->version < 12) {
+        out->name = slice_is_null(q->name) ? slice_str("") : q->name;
+        out->error_code = KAFKA_INVALID_REQUEST;
+        return;
+    }
+    l = lookup_topic(a->r, a->image, by_id, q->name, q->topic_id, OP_DESCRIBE);
     out->name = q->name;
     out->topic_id = q->topic_id;
     out->error_code = l.error;
@@ -141,10 +151,10 @@ int handle_metadata(struct request *r)
     struct metadata_request q;
     char host[300], cluster[UUID_TEXT];
     struct buf b = {0};
-    int rc = KE_NOMEM;
+    int rc;
 
-    if (metadata_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = metadata_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     metadata_response_init(&a.m);
     a.image = catalog_image(r->broker->catalog);
     a.topic_operations = q.include_topic_authorized_operations;
@@ -155,6 +165,7 @@ int handle_metadata(struct request *r)
         a.m.cluster_authorized_operations = CLUSTER_OPERATIONS;
     add_topics(&a, &q);
     request_reply_begin(r, &b);
+    rc = KE_NOMEM;
     if (a.ok)
         rc = metadata_response_encode(&a.m, &b, r->version);
     catalog_image_release(a.image);

@@ -5,7 +5,8 @@
 
 #include <stdlib.h>
 
-#define KEY 20
+#define KEY  20
+#define GONE (1 << 30) /* in refs: whoever gives back the last but one reference says so */
 
 static struct slice key_of(uint8_t out[KEY], struct uuid id, int32_t index)
 {
@@ -209,7 +210,8 @@ struct partition *partitions_get(struct partitions *t, struct uuid topic_id, int
 
 void partition_release(struct partitions *t, struct partition *p)
 {
-    if (atomic_fetch_sub(&p->refs, 1) > 2 || !atomic_load(&p->gone))
+    /* after this p may be freed */
+    if (atomic_fetch_sub(&p->refs, 1) != (GONE | 2))
         return;
     pthread_mutex_lock(&t->idle_mu);
     pthread_cond_broadcast(&t->idle);
@@ -229,8 +231,9 @@ struct partition *partitions_remove(struct partitions *t, struct uuid topic_id, 
         return NULL;
     atomic_store(&p->gone, true);
     wake_due(p);
+    atomic_fetch_or(&p->refs, GONE);
     pthread_mutex_lock(&t->idle_mu);
-    while (atomic_load(&p->refs) > 1)
+    while (atomic_load(&p->refs) > (GONE | 1))
         pthread_cond_wait(&t->idle, &t->idle_mu);
     pthread_mutex_unlock(&t->idle_mu);
     /* the worker holds no reference of its own while it finds its queue empty */

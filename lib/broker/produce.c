@@ -7,6 +7,7 @@
 #include "broker/errmap.h"
 #include "broker/lookup.h"
 #include "broker/reactor.h"
+#include "record/batch.h"
 #include "wire/error.h"
 #include "wire/produce_request.h"
 #include "wire/produce_response.h"
@@ -67,6 +68,20 @@ static int16_t check_request(const struct produce *m, const struct produce_reque
         return KAFKA_INVALID_TXN_STATE; /* there are no transactions yet */
     }
     return 0;
+}
+
+/* What the log does not know: the request's version, and that there are no transactions. */
+static int16_t check_batch(const struct request *r, struct slice records)
+{
+    struct batch b;
+
+    if (records.n == 0)
+        return KAFKA_INVALID_RECORD;
+    if (batch_parse(records, &b, NULL, NULL) < 0)
+        return 0; /* the append says what is wrong */
+    if (r->version < 7 && batch_codec(&b) == CODEC_ZSTD)
+        return KAFKA_UNSUPPORTED_COMPRESSION_TYPE;
+    return b.attributes & BATCH_TRANSACTIONAL ? KAFKA_INVALID_TXN_STATE : 0;
 }
 
 /* On a reactor or on the pool. */
@@ -205,6 +220,7 @@ static void fill_part(const struct produce *m, const struct part *p,
     produce_response_partition_produce_response_init(out);
     out->index = p->index;
     out->error_code = p->error;
+    out->base_offset = -1;
     if (!p->error) {
         out->base_offset = p->append.base_offset;
         out->log_append_time_ms = p->append.append_time;
@@ -292,19 +308,10 @@ static void finish(struct produce *m)
         b.failed = true;
     /* a wake-up may be on its way to m, which lies in r's arena: then it ends r */
     m->done = atomic_load(&m->woken);
-    if (!m->done) {
+    if (m->done)
+        request_answer(r, &b, 0);
+    else
         request_reply(r, &b, 0);
-        return;
-    }
-    if (b.failed || !net_answer_bytes(r->answer, &b)) {
-        bool alive = request_alive(r);
-        buf_free(&b);
-        net_answer_drop(r->answer);
-        if (alive)
-            net_conn_close(r->connection->conn);
-        return;
-    }
-    net_answer_send(r->answer);
 }
 
 /* ---- the beginning ---- */
@@ -322,10 +329,9 @@ static void start_part(struct produce *m, struct part *p, const struct lookup *l
     if (!p->partition)
         return;
     p->leader_epoch = l->topic->partitions[q->index].leader_epoch;
-    if (q->records.n == 0) {
-        p->error = KAFKA_INVALID_RECORD;
+    p->error = check_batch(m->r, q->records);
+    if (p->error)
         return;
-    }
     p->append.bytes = (uint8_t *)(uintptr_t)q->records.p;
     p->append.size = q->records.n;
     p->queued = !partition_append_direct(p->partition);
@@ -344,9 +350,8 @@ static bool start(struct produce *m, const struct produce_request *q,
     int16_t refused = check_request(m, q);
     bool ok = true;
 
-    m->topic_count = q->topic_data.n;
-    m->topics = arena_array(a, (size_t)m->topic_count, sizeof *m->topics);
-    for (int32_t i = 0; m->topics && i < m->topic_count; i++) {
+    m->topics = arena_array(a, (size_t)q->topic_data.n, sizeof *m->topics);
+    for (int32_t i = 0; m->topics && i < q->topic_data.n; i++) {
         const struct produce_request_topic_produce_data *d = &q->topic_data.v[i];
         struct lookup l =
             lookup_topic(m->r, image, m->r->version >= 13, d->name, d->topic_id, OP_WRITE);
@@ -357,6 +362,7 @@ static bool start(struct produce *m, const struct produce_request *q,
         if (!t->parts || !ok)
             return false;
         t->count = d->partition_data.n;
+        m->topic_count = i + 1;
         for (int32_t k = 0; k < t->count; k++)
             start_part(m, &t->parts[k], &l, &d->partition_data.v[k], refused);
     }
@@ -399,9 +405,10 @@ int handle_produce(struct request *r)
     struct produce *m;
     const struct catalog_image *image;
     bool ok;
+    int rc;
 
-    if (produce_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = produce_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     m = arena_alloc(&r->arena, sizeof *m);
     if (!m) {
         request_kill(r, "out of memory");

@@ -68,9 +68,10 @@ int handle_init_producer_id(struct request *r)
     struct init_producer_id_request q;
     struct broker *b = r->broker;
     int64_t id = -1;
+    int rc;
 
-    if (init_producer_id_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
+    if ((rc = init_producer_id_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
     if (!slice_is_null(q.transactional_id)) {
         authz_check(r, OP_WRITE, RES_TRANSACTIONAL_ID, q.transactional_id);
         /* there are no transactions yet, and clients take this one as final */

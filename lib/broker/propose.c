@@ -66,6 +66,12 @@ struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice
     return t;
 }
 
+void plan_coming(struct broker *b, int32_t partitions, int sign)
+{
+    atomic_fetch_add(&b->topics_coming, sign);
+    atomic_fetch_add(&b->partitions_coming, sign * partitions);
+}
+
 static bool collide(struct slice a, struct slice b)
 {
     if (a.n != b.n)
@@ -78,14 +84,17 @@ static bool collide(struct slice a, struct slice b)
     return true;
 }
 
-int16_t plan_refusal(const struct broker *b, const struct catalog_image *image, struct slice name,
+int16_t plan_refusal(struct broker *b, const struct catalog_image *image, struct slice name,
                      int32_t partitions)
 {
     if (!catalog_topic_name_valid(name))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
     if (catalog_topic_by_name(image, name))
         return KAFKA_TOPIC_ALREADY_EXISTS;
-    if (image->topic_count >= b->conf.topics_max || partitions > b->conf.partitions_max)
+    if (image->topic_count + atomic_load(&b->topics_coming) >= b->conf.topics_max ||
+        (int64_t)partitions_count(&b->partitions) + atomic_load(&b->partitions_coming) +
+                partitions >
+            b->conf.partitions_max)
         return KAFKA_POLICY_VIOLATION;
     if (memchr(name.p, '.', name.n) || memchr(name.p, '_', name.n))
         for (int32_t i = 0; i < image->topic_count; i++)
@@ -94,29 +103,68 @@ int16_t plan_refusal(const struct broker *b, const struct catalog_image *image, 
     return 0;
 }
 
-static void nobody_waits(void *arg, int err, int64_t index, enum catalog_result result,
-                         int64_t value)
+/* A topic made because somebody asked for it. */
+struct quiet {
+    struct broker *broker;
+    int32_t partitions;
+    size_t n;
+    uint8_t name[];
+};
+
+/* False: it is coming already, or there is no memory. */
+static bool quiet_begin(struct quiet *q)
 {
-    (void)arg;
+    struct slice name = slice_of(q->name, q->n);
+    struct broker *b = q->broker;
+    bool first;
+
+    pthread_mutex_lock(&b->quiet_mu);
+    first = !hash_get(&b->quiet, name) && hash_put(&b->quiet, name, q, NULL);
+    pthread_mutex_unlock(&b->quiet_mu);
+    if (first)
+        plan_coming(b, q->partitions, 1);
+    return first;
+}
+
+static void quiet_end(struct quiet *q)
+{
+    struct broker *b = q->broker;
+
+    plan_coming(b, q->partitions, -1);
+    pthread_mutex_lock(&b->quiet_mu);
+    hash_del(&b->quiet, slice_of(q->name, q->n));
+    pthread_mutex_unlock(&b->quiet_mu);
+    free(q);
+}
+
+static void quiet_decided(void *arg, int err, int64_t index, enum catalog_result result,
+                          int64_t value)
+{
     (void)err;
     (void)index;
     (void)result;
     (void)value;
+    quiet_end(arg);
 }
 
-int propose_topic_quietly(struct broker *b, struct slice name)
+void propose_topic_quietly(struct broker *b, struct slice name)
 {
     struct catalog_stamp s = broker_stamp(b);
     struct arena a = {0};
     struct catalog_topic *t = plan_topic(b, &a, name, b->conf.num_partitions);
+    struct quiet *q = malloc(sizeof *q + name.n);
     struct buf cmd = {0};
-    int rc = t ? catalog_cmd_create_topic(&cmd, &s, t) : KE_NOMEM;
 
-    if (rc == 0)
-        rc = catalog_propose(b->catalog, buf_slice(&cmd), nobody_waits, NULL);
+    if (q) {
+        *q = (struct quiet){b, b->conf.num_partitions, name.n};
+        memcpy(q->name, name.p, name.n);
+    }
+    if (!q || !t || catalog_cmd_create_topic(&cmd, &s, t) < 0 || !quiet_begin(q))
+        free(q);
+    else if (catalog_propose(b->catalog, buf_slice(&cmd), quiet_decided, q) < 0)
+        quiet_end(q);
     buf_free(&cmd);
     arena_free(&a);
-    return rc;
 }
 
 int16_t proposal_error(const struct proposal *p)

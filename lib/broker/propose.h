@@ -19,17 +19,20 @@ struct proposal {
 /* 0: p->done will be called. */
 int propose(struct broker *b, struct slice cmd, struct proposal *p);
 
-/* Nobody waits: a topic made because somebody asked for it. configs: none. */
-int propose_topic_quietly(struct broker *b, struct slice name);
+/* Nobody waits: a topic made because somebody asked for it, who will ask again. */
+void propose_topic_quietly(struct broker *b, struct slice name);
+
+/* Counts a topic that has been proposed, until its outcome (sign 1, then -1). */
+void plan_coming(struct broker *b, int32_t partitions, int sign);
 
 /* A topic as this one node would hold it; its partitions lie in the arena. NULL without memory. */
 struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice name,
                                  int32_t partitions);
 
 /* Kafka's error for a name that cannot be given to a new topic in this image: 17 (bad, or equal to
- * another but for '.' and
- * '_'), 36; or 44 when there would be too many. 0: fine. */
-int16_t plan_refusal(const struct broker *b, const struct catalog_image *image, struct slice name,
+ * another but for '.' and '_'), 36; or 44 when there would be too many (max.topics,
+ * max.partitions). 0: fine. */
+int16_t plan_refusal(struct broker *b, const struct catalog_image *image, struct slice name,
                      int32_t partitions);
 
 /* Kafka's error for an outcome. */

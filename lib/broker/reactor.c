@@ -2,15 +2,17 @@
 
 #include "broker/dispatch.h"
 
-#include <netinet/in.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define SPARE_REQUESTS 64
-#define SPARE_ARENA    ((size_t)64 << 10) /* larger ones are given back */
+#define REQUEST_MAX    ((size_t)64 << 20) /* what a request may decode to, its records apart */
 #define STACK          ((size_t)256 << 10)
+#define COMPLAINTS     20 /* a minute */
 
 /* ---- requests ---- */
 
@@ -25,6 +27,7 @@ struct request *reactor_request(struct reactor *r)
         q = calloc(1, sizeof *q);
         if (!q)
             return NULL;
+        q->arena.max = REQUEST_MAX;
     }
     q->next = NULL;
     q->broker = r->broker;
@@ -37,6 +40,15 @@ void reactor_recycle(struct reactor *r, struct request *q)
 {
     struct arena arena = q->arena;
 
+    if (q->watch_at) {
+        *q->watch_at = q->next_watch;
+        if (q->next_watch)
+            q->next_watch->watch_at = q->watch_at;
+    }
+    if (q->charged)
+        net_budget_discharge(&r->broker->budget, q->charged);
+    if (r->handled == q)
+        r->handled = NULL;
     r->open_requests--;
     if (r->spare_count == SPARE_REQUESTS) {
         arena_free(&arena);
@@ -54,6 +66,27 @@ void reactor_recycle(struct reactor *r, struct request *q)
 
 /* ---- connections ---- */
 
+void reactor_complain(struct reactor *r, const char *fmt, ...)
+{
+    mono_ns now = net_loop_now(r->loop);
+    char text[512];
+    va_list ap;
+
+    if (r->complaints == 0 || mono_diff_ms(now, r->complained_at) >= 60000) {
+        if (r->complaints > COMPLAINTS)
+            diag(r->broker->diag, DIAG_INFO, "%d more connections closed for such reasons",
+                 r->complaints - COMPLAINTS);
+        r->complaints = 0;
+        r->complained_at = now;
+    }
+    if (++r->complaints > COMPLAINTS)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    diag(r->broker->diag, DIAG_INFO, "%s", text);
+}
+
 static void on_frame(void *arg, struct net_conn *conn, struct net_frame *f)
 {
     (void)conn;
@@ -66,7 +99,16 @@ static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason wh
     struct reactor *r = c->reactor;
 
     if (why == NET_CLOSED_MALFORMED || why == NET_CLOSED_SLOW)
-        diag(r->broker->diag, DIAG_INFO, "%s: %s, connection closed", net_conn_peer(conn), text);
+        reactor_complain(r, "%s: %s, connection closed", net_conn_peer(conn), text);
+    while (c->watching) {
+        struct request *q = c->watching;
+        c->watching = q->next_watch;
+        if (c->watching)
+            c->watching->watch_at = &c->watching;
+        q->next_watch = NULL;
+        q->watch_at = NULL;
+        q->gone(q);
+    }
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;
@@ -179,26 +221,18 @@ int reactor_start(struct reactor *r, struct kerr *e)
     return 0;
 }
 
-struct ending {
-    struct net_task task;
-    struct reactor *r;
-    struct net_timer timer;
-    int64_t grace_ms;
-};
-
 static void grace_over(struct net_timer *t)
 {
-    struct ending *end = (struct ending *)((char *)t - offsetof(struct ending, timer));
+    struct reactor *r = (struct reactor *)((char *)t - offsetof(struct reactor, grace));
 
-    while (end->r->connections)
-        net_conn_close(end->r->connections->conn);
-    net_loop_stop(end->r->loop);
+    while (r->connections)
+        net_conn_close(r->connections->conn);
+    net_loop_stop(r->loop);
 }
 
 static void begin_ending(struct net_task *t)
 {
-    struct ending *end = (struct ending *)t;
-    struct reactor *r = end->r;
+    struct reactor *r = (struct reactor *)((char *)t - offsetof(struct reactor, end));
 
     r->draining = true;
     for (struct connection *c = r->connections, *next; c; c = next) {
@@ -207,21 +241,27 @@ static void begin_ending(struct net_task *t)
     }
     if (!r->connections)
         net_loop_stop(r->loop);
-    else if (net_timer_set(&end->timer, end->grace_ms) < 0)
-        grace_over(&end->timer);
+    else if (net_timer_set(&r->grace, r->grace_ms) < 0)
+        grace_over(&r->grace);
 }
 
 void reactor_stop(struct reactor *r, int64_t grace_ms)
 {
-    struct ending end = {.task = {begin_ending, NULL}, .r = r, .grace_ms = grace_ms};
-
     if (!r->running)
         return;
-    net_timer_init(&end.timer, r->loop, grace_over);
-    net_post(r->loop, &end.task);
+    r->grace_ms = grace_ms;
+    r->end.run = begin_ending;
+    net_timer_init(&r->grace, r->loop, grace_over);
+    net_post(r->loop, &r->end);
+}
+
+void reactor_join(struct reactor *r)
+{
+    if (!r->running)
+        return;
     pthread_join(r->thread, NULL);
     r->running = false;
-    net_timer_clear(&end.timer);
+    net_timer_clear(&r->grace);
 }
 
 void reactor_free(struct reactor *r)

@@ -31,6 +31,10 @@ struct request {
     struct net_frame frame; /* bytes of the body; kept by request_keep() */
     struct net_answer *answer;
     mono_ns started;
+    void *waiting;                          /* what the handler has made of it, for gone() */
+    void (*gone)(struct request *r);        /* request_watch() */
+    struct request *next_watch, **watch_at; /* the connection's list of them */
+    size_t charged;       /* of the budget, for an arena that outlives the handler's call */
     struct request *next; /* the reactor's list of spare ones */
 };
 
@@ -39,12 +43,17 @@ struct request {
 bool request_keep(struct request *r, ptrdiff_t *moved);
 /* Whether anybody still waits for the answer. */
 bool request_alive(const struct request *r);
+/* gone is called when the connection has gone before r has ended: who waits without a near end can
+ * stop. */
+void request_watch(struct request *r, void (*gone)(struct request *r));
 
 /* Appends the response header to b; the body follows. */
 void request_reply_begin(struct request *r, struct buf *b);
 /* rc: what the body's encoder returned. Sends b's bytes, or ends the connection when they could not
  * be made. Ends r. */
 void request_reply(struct request *r, struct buf *b, int rc);
+/* The same, but r stays, for what is still under way in its arena: request_end() follows. */
+void request_answer(struct request *r, struct buf *b, int rc);
 void request_drop(struct request *r);
 void request_kill(struct request *r, const char *why);
 /* Frees r whose answer has been sent by other means. */

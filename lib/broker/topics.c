@@ -17,56 +17,136 @@
 
 enum config_source { SOURCE_TOPIC = 1, SOURCE_STATIC_BROKER = 4, SOURCE_DEFAULT = 5 };
 
+#define PARTITIONS_MAX 10000 /* in one request, as in Kafka */
+
 struct change {
     struct proposal proposal;
     struct batch *batch;
     int16_t *error;
+    int32_t partitions; /* that come with it */
+    bool by_id;         /* the topic was named by its id */
 };
 
 /* The commands of one request that are still open. */
 struct batch {
     struct request *r;
     int open;
-    bool create;
+    bool create, answered;
     struct create_topics_response created;
     struct delete_topics_response deleted;
+    struct net_timer timer;
 };
+
+/* What was refused has a message, and nothing of what would have been. */
+static void say_why(struct batch *t)
+{
+    for (int32_t i = 0; i < t->created.topics.n; i++) {
+        struct create_topics_response_creatable_topic_result *c = &t->created.topics.v[i];
+        if (!c->error_code)
+            continue;
+        c->num_partitions = c->replication_factor = -1;
+        c->configs.n = -1;
+        c->topic_id = (struct uuid){{0}};
+        if (!c->error_message.p)
+            c->error_message = slice_str(wire_error_text(c->error_code));
+    }
+    for (int32_t i = 0; i < t->deleted.responses.n; i++) {
+        struct delete_topics_response_deletable_topic_result *d = &t->deleted.responses.v[i];
+        if (d->error_code)
+            d->error_message = slice_str(wire_error_text(d->error_code));
+    }
+}
 
 static void reply(struct batch *t)
 {
     struct request *r = t->r;
     struct buf b = {0};
+    int rc;
 
+    net_timer_clear(&t->timer);
+    t->answered = true;
+    say_why(t);
     request_reply_begin(r, &b);
-    request_reply(r, &b,
-                  t->create ? create_topics_response_encode(&t->created, &b, r->version)
-                            : delete_topics_response_encode(&t->deleted, &b, r->version));
+    rc = t->create ? create_topics_response_encode(&t->created, &b, r->version)
+                   : delete_topics_response_encode(&t->deleted, &b, r->version);
+    if (t->open == 0)
+        request_reply(r, &b, rc);
+    else
+        request_answer(r, &b, rc);
+}
+
+/* One command less is open; the last one ends the request. */
+static void close_one(struct batch *t)
+{
+    if (--t->open > 0)
+        return;
+    if (t->answered)
+        request_end(t->r);
+    else
+        reply(t);
 }
 
 static void decided(struct proposal *p)
 {
     struct change *c = (struct change *)p;
+    struct batch *t = c->batch;
 
+    if (t->create)
+        plan_coming(t->r->broker, c->partitions, -1);
     *c->error = proposal_error(p);
-    if (--c->batch->open == 0)
-        reply(c->batch);
+    if (*c->error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION && c->by_id)
+        *c->error = KAFKA_UNKNOWN_TOPIC_ID;
+    close_one(t);
 }
 
-/* cmd's memory is given back. */
-static void submit(struct batch *t, struct buf *cmd, int16_t *error)
+static void timed_out(struct net_timer *timer)
+{
+    reply((struct batch *)((char *)timer - offsetof(struct batch, timer)));
+}
+
+/* The changes are on their way: the function that made them holds one of the open ones. */
+static void wait_for_all(struct batch *t, int32_t timeout_ms)
+{
+    if (t->open > 1 && timeout_ms > 0)
+        net_timer_set(&t->timer, timeout_ms); /* without memory for it there is no hurry */
+    close_one(t);
+}
+
+static struct batch *batch_new(struct request *r, bool create)
+{
+    struct batch *t = arena_alloc(&r->arena, sizeof *t);
+
+    if (!t)
+        return NULL;
+    t->r = r;
+    t->create = create;
+    t->open = 1;
+    create_topics_response_init(&t->created);
+    delete_topics_response_init(&t->deleted);
+    net_timer_init(&t->timer, r->reactor->loop, timed_out);
+    return t;
+}
+
+/* cmd's memory is given back. Until the catalog has decided, *error is that it has not. */
+static void submit(struct batch *t, struct buf *cmd, int32_t partitions, bool by_id, int16_t *error)
 {
     struct change *c = arena_alloc(&t->r->arena, sizeof *c);
 
+    *error = KAFKA_REQUEST_TIMED_OUT;
     if (c) {
-        c->batch = t;
-        c->error = error;
-        c->proposal.done = decided;
-        c->proposal.loop = t->r->reactor->loop;
+        *c = (struct change){.proposal = {.done = decided, .loop = t->r->reactor->loop},
+                             .batch = t,
+                             .error = error,
+                             .partitions = partitions,
+                             .by_id = by_id};
     }
-    if (c && !cmd->failed && propose(t->r->broker, buf_slice(cmd), &c->proposal) == 0)
+    if (c && !cmd->failed && propose(t->r->broker, buf_slice(cmd), &c->proposal) == 0) {
         t->open++;
-    else
+        if (t->create)
+            plan_coming(t->r->broker, partitions, 1);
+    } else {
         *error = KAFKA_KAFKA_STORAGE_ERROR;
+    }
     buf_free(cmd);
 }
 
@@ -82,24 +162,27 @@ static int16_t refuse(created *out, int16_t error, const char *message)
 }
 
 /* Manual assignments: each partition from 0 on, once, on this node. */
-static int16_t check_assignments(const struct request *r, const creatable *t, created *out)
+static int16_t check_assignments(struct request *r, const creatable *t, created *out)
 {
-    for (int32_t want = 0; want < t->assignments.n; want++) {
-        int32_t seen = 0;
-        for (int32_t i = 0; i < t->assignments.n; i++)
-            seen += t->assignments.v[i].partition_index == want;
-        if (seen != 1)
+    int32_t n = t->assignments.n;
+    bool *seen = arena_array(&r->arena, (size_t)n, sizeof *seen);
+
+    if (!seen)
+        return KAFKA_UNKNOWN_SERVER_ERROR;
+    for (int32_t i = 0; i < n; i++) {
+        const struct create_topics_request_creatable_replica_assignment *a = &t->assignments.v[i];
+        if (a->partition_index < 0 || a->partition_index >= n || seen[a->partition_index])
             return refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                           "partitions must be numbered from 0 without gaps or repetitions");
-        if (t->assignments.v[want].broker_ids.n != 1 ||
-            t->assignments.v[want].broker_ids.v[0] != r->broker->conf.node_id)
+        seen[a->partition_index] = true;
+        if (a->broker_ids.n != 1 || a->broker_ids.v[0] != r->broker->conf.node_id)
             return refuse(out, KAFKA_INVALID_REPLICA_ASSIGNMENT,
                           "every partition must be assigned to this one broker");
     }
     return 0;
 }
 
-static int16_t check_numbers(const struct request *r, const creatable *t, created *out,
+static int16_t check_numbers(struct request *r, const creatable *t, created *out,
                              int32_t *partitions)
 {
     if (t->assignments.n > 0) {
@@ -124,6 +207,18 @@ static int by_name(const void *a, const void *b)
                      ((const struct catalog_config *)b)->name);
 }
 
+static int16_t refuse_config(struct request *r, created *out, const char *fmt, struct slice what)
+{
+    struct buf text = {0};
+    bool ok = true;
+
+    buf_printf(&text, fmt, (int)(what.n < 256 ? what.n : 256), (const char *)what.p);
+    out->error_message = arena_dup(&r->arena, buf_slice(&text), &ok);
+    buf_free(&text);
+    return KAFKA_INVALID_CONFIG;
+}
+
+/* *configs: sorted by name; what they point to outlives the frame. */
 static int16_t check_configs(struct request *r, const creatable *t, created *out,
                              struct catalog_config **configs)
 {
@@ -131,21 +226,21 @@ static int16_t check_configs(struct request *r, const creatable *t, created *out
     bool ok = c != NULL;
 
     for (int32_t i = 0; ok && i < t->configs.n; i++) {
-        const struct topic_conf_key *k = topic_conf_find(t->configs.v[i].name);
+        const struct create_topics_request_creatable_topic_config *q = &t->configs.v[i];
+        const struct topic_conf_key *k = topic_conf_find(q->name);
         struct kerr e = {0};
-        c[i] = (struct catalog_config){t->configs.v[i].name, t->configs.v[i].value};
-        if (!k || topic_conf_check(k, t->configs.v[i].value, &e) < 0) {
-            out->error_message = k ? arena_dup(&r->arena, slice_str(kerr_msg(&e)), &ok)
-                                   : slice_str("unknown topic configuration");
-            return KAFKA_INVALID_CONFIG;
-        }
-        for (int32_t n = 0; n < i; n++)
-            if (slice_eq(c[n].name, c[i].name))
-                return refuse(out, KAFKA_INVALID_CONFIG, "a configuration is given twice");
+        if (!k)
+            return refuse_config(r, out, "there is no topic configuration '%.*s'", q->name);
+        if (topic_conf_check(k, q->value, &e) < 0)
+            return refuse_config(r, out, "%.*s", slice_str(kerr_msg(&e)));
+        c[i] = (struct catalog_config){slice_str(k->name), arena_dup(&r->arena, q->value, &ok)};
     }
     if (!ok)
         return KAFKA_UNKNOWN_SERVER_ERROR;
     qsort(c, (size_t)t->configs.n, sizeof *c, by_name);
+    for (int32_t i = 1; i < t->configs.n; i++)
+        if (slice_eq(c[i].name, c[i - 1].name))
+            return refuse_config(r, out, "%.*s is given twice", c[i].name);
     *configs = c;
     return 0;
 }
@@ -192,116 +287,133 @@ static bool list_configs(struct request *r, const struct catalog_topic *t, creat
     return out->configs.v != NULL;
 }
 
-static bool named_twice(const struct create_topics_request *q, int32_t i)
+/* One of the request's topics on its way to be sorted by name. */
+struct named {
+    struct slice name;
+    int32_t at;
+};
+
+static int by_topic(const void *a, const void *b)
 {
-    for (int32_t k = 0; k < q->topics.n; k++)
-        if (k != i && slice_eq(q->topics.v[k].name, q->topics.v[i].name))
-            return true;
-    return false;
+    return slice_cmp(((const struct named *)a)->name, ((const struct named *)b)->name);
 }
 
-static int16_t create_one(struct batch *t, const struct create_topics_request *q, int32_t i,
+/* Which topics the request names more than once; NULL without memory. */
+static bool *find_repeated(struct request *r, const struct create_topics_request *q)
+{
+    size_t n = (size_t)q->topics.n;
+    struct named *v = arena_array(&r->arena, n, sizeof *v);
+    bool *repeated = arena_array(&r->arena, n, sizeof *repeated);
+
+    if (!v || !repeated)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct named){q->topics.v[i].name, (int32_t)i};
+    qsort(v, n, sizeof *v, by_topic);
+    for (size_t i = 1; i < n; i++)
+        if (slice_eq(v[i].name, v[i - 1].name))
+            repeated[v[i].at] = repeated[v[i - 1].at] = true;
+    return repeated;
+}
+
+/* Whether the request asks for more partitions than one request may. */
+static bool too_many(const struct request *r, const struct create_topics_request *q)
+{
+    int64_t total = 0;
+
+    for (int32_t i = 0; i < q->topics.n; i++) {
+        const creatable *t = &q->topics.v[i];
+        total += t->assignments.n > 0      ? t->assignments.n
+                 : t->num_partitions == -1 ? r->broker->conf.num_partitions
+                 : t->num_partitions > 0   ? t->num_partitions
+                                           : 0;
+    }
+    return total > PARTITIONS_MAX;
+}
+
+static int16_t create_one(struct batch *t, const creatable *w, bool validate_only,
                           const struct catalog_image *image, created *out)
 {
-    const creatable *w = &q->topics.v[i];
-    struct catalog_stamp stamp = broker_stamp(t->r->broker);
+    struct broker *b = t->r->broker;
+    struct catalog_stamp stamp = broker_stamp(b);
     struct catalog_config *configs = NULL;
     struct catalog_topic *topic;
     struct buf cmd = {0};
     int32_t partitions;
     int16_t err;
 
-    if (named_twice(q, i))
-        return refuse(out, KAFKA_INVALID_REQUEST, "the request names the topic twice");
     if (!authz_check(t->r, OP_CREATE, RES_TOPIC, w->name))
         return KAFKA_TOPIC_AUTHORIZATION_FAILED;
     if ((err = check_numbers(t->r, w, out, &partitions)) != 0 ||
-        (err = plan_refusal(t->r->broker, image, w->name, partitions)) != 0 ||
+        (err = plan_refusal(b, image, w->name, partitions)) != 0 ||
         (err = check_configs(t->r, w, out, &configs)) != 0)
         return err;
-    topic = plan_topic(t->r->broker, &t->r->arena, out->name, partitions);
+    topic = plan_topic(b, &t->r->arena, out->name, partitions);
     if (!topic)
         return KAFKA_UNKNOWN_SERVER_ERROR;
     topic->configs = configs;
     topic->config_count = w->configs.n;
     out->num_partitions = partitions;
     out->replication_factor = 1;
-    if (!list_configs(t->r, topic, out))
+    if (t->r->version >= 5 && !list_configs(t->r, topic, out))
         return KAFKA_UNKNOWN_SERVER_ERROR;
-    if (q->validate_only)
+    if (validate_only)
         return 0;
     out->topic_id = topic->id;
     if (catalog_cmd_create_topic(&cmd, &stamp, topic) < 0)
         cmd.failed = true;
-    submit(t, &cmd, &out->error_code);
+    submit(t, &cmd, partitions, false, &out->error_code);
     return out->error_code;
 }
 
-/* A message for what has none of its own yet. */
-static void explain_all(struct batch *t)
+static void create_all(struct batch *t, const struct create_topics_request *q, const bool *repeated)
 {
-    for (int32_t i = 0; i < t->created.topics.n; i++) {
-        created *c = &t->created.topics.v[i];
-        if (c->error_code && !c->error_message.p)
-            c->error_message = slice_str(wire_error_text(c->error_code));
+    const struct catalog_image *image = catalog_image(t->r->broker->catalog);
+    bool much = too_many(t->r, q);
+
+    for (int32_t i = 0; i < q->topics.n; i++) {
+        created *out = &t->created.topics.v[i];
+        bool ok = true;
+        create_topics_response_creatable_topic_result_init(out);
+        out->num_partitions = out->replication_factor = -1;
+        out->configs.n = -1;
+        out->error_message = (struct slice){NULL, 0};
+        out->name = arena_dup(&t->r->arena, q->topics.v[i].name, &ok);
+        if (!ok)
+            out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+        else if (much)
+            out->error_code =
+                refuse(out, KAFKA_POLICY_VIOLATION, "more than 10,000 partitions in one request");
+        else if (repeated[i])
+            out->error_code =
+                refuse(out, KAFKA_INVALID_REQUEST, "the request names the topic twice");
+        else
+            out->error_code = create_one(t, &q->topics.v[i], q->validate_only, image, out);
     }
-}
-
-/* The values of a request's configs and names lie in its frame, which is gone when the catalog has
- * decided. */
-static bool keep_values(struct request *r, struct create_topics_response *m)
-{
-    bool ok = true;
-
-    for (int32_t i = 0; i < m->topics.n; i++)
-        for (int32_t k = 0; k < m->topics.v[i].configs.n; k++) {
-            struct create_topics_response_creatable_topic_configs *c = &m->topics.v[i].configs.v[k];
-            if (c->config_source == SOURCE_TOPIC)
-                c->value = arena_dup(&r->arena, c->value, &ok);
-        }
-    return ok;
+    catalog_image_release(image);
 }
 
 int handle_create_topics(struct request *r)
 {
     struct create_topics_request q;
-    const struct catalog_image *image;
     struct batch *t;
-    bool ok = true;
+    bool *repeated;
+    int rc;
 
-    if (create_topics_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
-    t = arena_alloc(&r->arena, sizeof *t);
+    if ((rc = create_topics_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
+    t = batch_new(r, true);
+    repeated = find_repeated(r, &q);
     if (t) {
-        create_topics_response_init(&t->created);
+        t->created.topics.n = q.topics.n;
         t->created.topics.v = arena_array(&r->arena, (size_t)q.topics.n, sizeof(created));
     }
-    if (!t || !t->created.topics.v) {
+    if (!t || !repeated || !t->created.topics.v) {
         request_kill(r, "out of memory");
         return 0;
     }
-    t->r = r;
-    t->create = true;
-    t->created.topics.n = q.topics.n;
-    t->open = 1; /* this function */
-    image = catalog_image(r->broker->catalog);
-    for (int32_t i = 0; i < q.topics.n; i++) {
-        created *out = &t->created.topics.v[i];
-        create_topics_response_creatable_topic_result_init(out);
-        out->num_partitions = out->replication_factor = -1;
-        out->name = arena_dup(&r->arena, q.topics.v[i].name, &ok);
-        out->configs.n = -1;
-        out->error_code = ok ? create_one(t, &q, i, image, out) : KAFKA_UNKNOWN_SERVER_ERROR;
-        if (out->error_code) {
-            out->num_partitions = out->replication_factor = -1;
-            out->configs.n = -1;
-        }
-    }
-    catalog_image_release(image);
-    keep_values(r, &t->created);
-    explain_all(t);
-    if (--t->open == 0)
-        reply(t);
+    create_all(t, &q, repeated);
+    wait_for_all(t, q.timeout_ms);
     return 0;
 }
 
@@ -322,54 +434,59 @@ static int16_t delete_one(struct batch *t, const struct catalog_image *image, bo
         return by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_TOPIC_AUTHORIZATION_FAILED;
     if (!topic)
         return by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    if (!t->r->broker->conf.delete_topics)
+        return t->r->version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
     out->name = arena_dup(&t->r->arena, topic->name, &ok);
     out->topic_id = topic->id;
     if (!ok || catalog_cmd_delete_topic(&cmd, &stamp, topic->id) < 0)
         cmd.failed = true;
-    submit(t, &cmd, &out->error_code);
+    submit(t, &cmd, 0, by_id, &out->error_code);
     return out->error_code;
+}
+
+static void delete_all(struct batch *t, const struct delete_topics_request *q)
+{
+    const struct catalog_image *image = catalog_image(t->r->broker->catalog);
+    bool states = t->r->version >= 6; /* names or ids */
+
+    for (int32_t i = 0; i < t->deleted.responses.n; i++) {
+        deleted *out = &t->deleted.responses.v[i];
+        struct slice name = states ? q->topics.v[i].name : q->topic_names.v[i];
+        bool ok = true;
+        delete_topics_response_deletable_topic_result_init(out);
+        out->name = arena_dup(&t->r->arena, name, &ok);
+        if (states)
+            out->topic_id = q->topics.v[i].topic_id;
+        if (!ok)
+            out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
+        else if (states && slice_is_null(name) == uuid_is_zero(out->topic_id))
+            out->error_code = KAFKA_INVALID_REQUEST; /* one or the other */
+        else
+            out->error_code = delete_one(t, image, slice_is_null(name), out);
+    }
+    catalog_image_release(image);
 }
 
 int handle_delete_topics(struct request *r)
 {
     struct delete_topics_request q;
-    const struct catalog_image *image;
     struct batch *t;
-    bool states, ok = true;
     int32_t n;
+    int rc;
 
-    if (delete_topics_request_decode(&q, &r->body, r->version) < 0)
-        return KE_CORRUPT;
-    states = r->version >= 6;
-    n = states ? q.topics.n : q.topic_names.n;
-    t = arena_alloc(&r->arena, sizeof *t);
+    if ((rc = delete_topics_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
+    n = r->version >= 6 ? q.topics.n : q.topic_names.n;
+    t = batch_new(r, false);
     if (t) {
-        delete_topics_response_init(&t->deleted);
+        t->deleted.responses.n = n;
         t->deleted.responses.v = arena_array(&r->arena, (size_t)n, sizeof(deleted));
     }
     if (!t || !t->deleted.responses.v) {
         request_kill(r, "out of memory");
         return 0;
     }
-    t->r = r;
-    t->deleted.responses.n = n;
-    t->open = 1;
-    image = catalog_image(r->broker->catalog);
-    for (int32_t i = 0; i < n; i++) {
-        deleted *out = &t->deleted.responses.v[i];
-        struct slice name = states ? q.topics.v[i].name : q.topic_names.v[i];
-        delete_topics_response_deletable_topic_result_init(out);
-        out->name = arena_dup(&r->arena, name, &ok);
-        if (states)
-            out->topic_id = q.topics.v[i].topic_id;
-        /* one or the other */
-        if (!ok || (states && slice_is_null(name) == uuid_is_zero(out->topic_id)))
-            out->error_code = KAFKA_INVALID_REQUEST;
-        else
-            out->error_code = delete_one(t, image, slice_is_null(name), out);
-    }
-    catalog_image_release(image);
-    if (--t->open == 0)
-        reply(t);
+    delete_all(t, &q);
+    wait_for_all(t, q.timeout_ms);
     return 0;
 }

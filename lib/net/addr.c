@@ -88,6 +88,12 @@ int net_addr_parse(const char *s, struct net_addr *a, struct kerr *e)
     return 0;
 }
 
+bool net_addr_is_any(const struct net_addr *a)
+{
+    return !a->is_unix &&
+           (!a->host[0] || strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0);
+}
+
 const char *net_addr_format(const struct net_addr *a, char *out, size_t cap)
 {
     if (a->is_unix)
