@@ -336,7 +336,8 @@ void net_loop_once(struct net_loop *l, int64_t timeout_ms)
     bool due = fire_now(l);
 
     if (timeout_ms == 0 || due) {
-        event_base_loop(l->base, EVLOOP_NONBLOCK);
+        /* ONCE: NONBLOCK alone goes on for as long as anything is ready */
+        event_base_loop(l->base, EVLOOP_NONBLOCK | EVLOOP_ONCE);
     } else {
         if (timeout_ms > 0)
             evtimer_add(l->timeout, &in);

@@ -249,6 +249,41 @@ static void watched_descriptors(void **state)
     close(fd[1]);
 }
 
+static void left_unread(struct net_watch *w, bool r, bool wr)
+{
+    (void)r;
+    (void)wr;
+    if (++readable == 100)
+        net_watch_clear(w); /* so that it fails, not hangs */
+}
+
+/* What is ready and stays ready keeps the loop to one round, whether or not a timer is due. */
+static void one_round_at_a_time(void **state)
+{
+    struct net_watch w = {.ready = left_unread};
+    struct timed t = {.due = 0};
+    int fd[2];
+
+    (void)state;
+    assert_int_equal(pipe(fd), 0);
+    assert_int_equal(write(fd[1], "x", 1), 1);
+    assert_int_equal(net_watch_set(&w, loop, fd[0], true, false), 0);
+    readable = 0;
+    net_loop_once(loop, 0);
+    assert_int_equal(readable, 1);
+    net_timer_init(&t.t, loop, fired);
+    assert_int_equal(net_timer_set(&t.t, 5), 0);
+    clk.ns += 10000000;
+    net_loop_once(loop, -1);
+    assert_int_equal(t.fired, 1);
+    assert_int_equal(readable, 2);
+    net_loop_once(loop, -1);
+    assert_int_equal(readable, 3);
+    net_watch_clear(&w);
+    close(fd[0]);
+    close(fd[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +294,7 @@ int main(void)
         cmocka_unit_test(posted_before_the_end),
         cmocka_unit_test_setup_teardown(stopped_from_another_thread, start, stop),
         cmocka_unit_test_setup_teardown(watched_descriptors, start, stop),
+        cmocka_unit_test_setup_teardown(one_round_at_a_time, start, stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

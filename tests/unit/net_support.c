@@ -111,9 +111,12 @@ static ssize_t counted_readv(void *self, const struct iovec *v, int n)
 {
     struct counted *t = self;
     struct iovec w[8];
+    ssize_t k;
 
     t->reads++;
-    return balks(t) ? -1 : readv(t->fd, w, cut(t, v, n, w));
+    k = balks(t) ? -1 : readv(t->fd, w, cut(t, v, n, w));
+    t->got += k > 0 ? (size_t)k : 0;
+    return k;
 }
 
 static ssize_t count_sent(struct counted *t, ssize_t k)
@@ -343,10 +346,11 @@ void rig_exchange(struct rig *r, struct slice in)
     while (rest < most) {
         bool moved = peer_moves(r, &in);
         int frames = r->frames, calls = r->transport.reads + r->transport.writes;
-        size_t sent = r->transport.sent;
+        size_t got = r->transport.got, sent = r->transport.sent;
         net_loop_once(r->loop, 0);
         calls = r->transport.reads + r->transport.writes - calls;
-        moved = moved || r->frames != frames || r->transport.sent != sent;
+        moved =
+            moved || r->frames != frames || r->transport.got != got || r->transport.sent != sent;
         rest = moved || (calls > 0 && !r->transport.hostile) ? 0 : rest + 1;
     }
     assert_false(r->received.failed);

@@ -28,7 +28,7 @@ struct counted {
     bool hostile;
     uint64_t random;
     int reads, writes, files; /* calls */
-    size_t sent;              /* bytes by writes */
+    size_t got, sent;         /* bytes by reads, by writes */
 };
 
 struct kept {
