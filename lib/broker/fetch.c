@@ -413,7 +413,7 @@ static void try_now(struct fetch *f)
             f->cold_tries = COLD_TRIES;
             continue;
         }
-        if (found.bytes >= f->min_bytes || found.error || over || f->error) {
+        if (found.bytes >= f->min_bytes || found.error || over || part_count(f) == 0) {
             answer(f);
             return;
         }

@@ -4,6 +4,8 @@
 #include "wire/api_versions_request.h"
 #include "wire/api_versions_response.h"
 #include "wire/error.h"
+#include "wire/fetch_request.h"
+#include "wire/fetch_response.h"
 #include "wire/find_coordinator_request.h"
 #include "wire/find_coordinator_response.h"
 #include "wire/init_producer_id_request.h"
@@ -239,6 +241,35 @@ static void a_parked_fetch_holds_back_answers_but_not_work(void **state)
     raw_receive_produce(&c, 9, 2, &p);
     assert_int_equal(p.base_offset, 0);
     batch_builder_free(&w);
+}
+
+/* What Java's consumer says farewell with. Nothing could come that is worth waiting for. */
+static void a_fetch_of_nothing_does_not_wait(void **state)
+{
+    struct fetch_request_fetch_topic t;
+    struct fetch_request q;
+    struct fetch_response m;
+    struct wire_reader r;
+
+    (void)state;
+    raw_create(&c, "t", 1, NULL);
+    fetch_request_fetch_topic_init(&t);
+    t.topic = slice_str("t");
+    for (int topics = 0; topics < 2; topics++) {
+        struct buf b = {0};
+        fetch_request_init(&q);
+        q.max_wait_ms = INT32_MAX;
+        q.min_bytes = 1;
+        q.session_epoch = -1;
+        q.topics.v = &t;
+        q.topics.n = topics;
+        assert_int_equal(fetch_request_encode(&q, &b, 12), 0);
+        raw_send(&c, API_FETCH, 12, 5, &b);
+        raw_receive(&c, API_FETCH, 12, 5, &r);
+        assert_int_equal(fetch_response_decode(&m, &r, 12), 0);
+        assert_int_equal(m.error_code, 0);
+        assert_int_equal(m.responses.n, topics);
+    }
 }
 
 static void acks_0_is_not_answered(void **state)
@@ -526,6 +557,7 @@ int main(void)
         WITH_BROKER(every_version_of_produce_and_fetch),
         WITH_BROKER(fetch_obeys_its_limits),
         WITH_BROKER(a_parked_fetch_holds_back_answers_but_not_work),
+        WITH_BROKER(a_fetch_of_nothing_does_not_wait),
         WITH_BROKER(acks_0_is_not_answered),
         WITH_BROKER(bad_produce_is_refused_with_kafkas_codes),
         WITH_BROKER(duplicates_get_their_first_offset),
