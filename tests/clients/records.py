@@ -4,6 +4,7 @@
     records.py send BOOTSTRAP TOPIC COUNT [property=value ...]    prints them as they were acknowledged
     records.py read BOOTSTRAP TOPIC [property=value ...]          prints them as they are read
     records.py json                                               kcons -J on stdin, the same lines
+    records.py lines TIMESTAMP                                    stdin's lines as values in partition 0
 
     PARTITION OFFSET TIMESTAMP KEY VALUE HEADERS
 
@@ -143,6 +144,9 @@ def main():
         lines = send(arguments[0], arguments[1], made(int(arguments[2])), **options(arguments[3:]))
     elif command == 'read':
         lines = read(arguments[0], arguments[1], **options(arguments[2:]))
+    elif command == 'lines':
+        lines = [line(0, n, int(arguments[0]), None, l.removesuffix(b'\n'), [])
+                 for n, l in enumerate(sys.stdin.buffer)]
     else:
         lines = in_order(line(r['partition'], r['offset'], r['timestamp'], of_json(r['key']), of_json(r['value']),
                               [(of_json(n), of_json(v)) for n, v in r['headers']])
