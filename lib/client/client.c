@@ -149,6 +149,13 @@ int client_in_flight(const struct client *c, int32_t node)
     return n ? n->flying.n + n->waiting.n : 0;
 }
 
+uint32_t client_losses(const struct client *c, int32_t node)
+{
+    const struct node *n = node_find(c, node);
+
+    return n ? n->losses : 0;
+}
+
 int client_refused(struct kerr *e, int16_t code, struct slice message, const char *what, ...)
 {
     char text[300], said[DIAG_ESCAPED_MAX];

@@ -85,6 +85,9 @@ int client_send(struct client *c, int32_t node, const struct client_request *r, 
 
 /* Connected to that node, its requests not all answered: how many. */
 int client_in_flight(const struct client *c, int32_t node);
+/* How often the connection to that node has been lost, or could not be made. What was sent before
+ * a loss fails, but perhaps only after what is sent behind it has arrived. */
+uint32_t client_losses(const struct client *c, int32_t node);
 
 struct client_answer {
     struct wire_reader body; /* at the body; arrays go to the arena */

@@ -46,6 +46,7 @@ struct node {
     struct net_conn *conn;
     struct net_timer timer; /* until connected and asked; while down: until the next attempt */
     int failures;           /* in a row */
+    uint32_t losses;        /* in all */
     bool backing_off;
     struct kerr why; /* of the last failure */
     int32_t next_correlation;

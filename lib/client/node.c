@@ -119,6 +119,7 @@ void node_fail(struct node *n, int err, const char *why)
     if (conn)
         net_conn_close(conn);
     n->failures++;
+    n->losses++;
     back_off(n);
     fail_all(n, err);
 }

@@ -22,7 +22,6 @@ struct pbatch *pbatch_new(struct ppart *part)
     *b = (struct pbatch){
         .part = part, .w = b->w, .deltas = b->deltas, .delta_cap = b->delta_cap, .sequence = -1};
     batch_start(&b->w);
-    b->order = part->next_order++;
     b->born = net_loop_now(client_loop(p->c));
     p->batches++;
     return b;
@@ -189,7 +188,7 @@ struct pbatch *pbatch_split(struct pbatch *b, int32_t keep)
         take_over(b, head);
         p->used += (int64_t)(b->raw_n + tail->raw_n) - before;
         b->bytes = (struct slice){NULL, 0};
-        tail->order = b->order;
+        tail->order = b->order + (uint64_t)keep;
         tail->born = b->born;
         tail->attempts = b->attempts;
         if (b->sequence >= 0) {

@@ -24,9 +24,13 @@ static void begin_anew(struct producer *p)
 {
     p->pid_lost = false;
     for (int32_t t = 0; t < p->topic_count; t++)
-        for (int32_t i = 0; i < p->topics[t].n; i++)
-            if (p->topics[t].v[i])
-                p->topics[t].v[i]->next_sequence = 0;
+        for (int32_t i = 0; i < p->topics[t].n; i++) {
+            struct ppart *part = p->topics[t].v[i];
+            if (!part)
+                continue;
+            part->next_sequence = 0;
+            part->acked = false;
+        }
 }
 
 /* The question outlives a producer that is freed. */

@@ -52,6 +52,13 @@ void ppart_close_open(struct ppart *part)
         return;
     part->open = NULL;
     b->raw_n = b->w.buf.n;
+    if (b->w.count == 0) { /* there was no memory for its first record */
+        part->p->used -= (int64_t)b->raw_n;
+        pbatch_recycle(b);
+        return;
+    }
+    b->order = part->next_order;
+    part->next_order += (uint64_t)b->w.count;
     if (t->sticky == part->index)
         t->sticky = -1;
     ppart_insert(part, b);
@@ -67,6 +74,15 @@ void ppart_land(struct ppart *part, struct pbatch *b)
     memmove(&part->flight[i], &part->flight[i + 1],
             (size_t)(part->flying - i) * sizeof(struct pbatch *));
     b->flying = false;
+}
+
+/* Puts a chain of batches back. */
+static void requeue(struct ppart *part, struct pbatch *b)
+{
+    for (struct pbatch *next; b; b = next) {
+        next = b->next;
+        ppart_insert(part, b);
+    }
 }
 
 /* ---- the end of a batch ---- */
@@ -95,11 +111,26 @@ void pbatch_settle(struct pbatch *b, int err, int64_t base_offset, const struct 
     pbatch_recycle(b);
 }
 
-static void settle_queue(struct ppart *part, int err, const struct kerr *why)
+bool pbatch_is_dead(const struct pbatch *b)
 {
+    return b->part->dead && b->order >= b->part->dead_from;
+}
+
+static void settle_dead(struct ppart *part, int err, const struct kerr *why)
+{
+    struct pbatch *alive = NULL, **tail = &alive, *b;
+
     ppart_close_open(part);
-    while (part->ready)
-        pbatch_settle(ppart_take(part), err, -1, why);
+    while (part->ready) {
+        b = ppart_take(part);
+        if (pbatch_is_dead(b)) {
+            pbatch_settle(b, err, -1, why);
+            continue;
+        }
+        *tail = b;
+        tail = &b->next;
+    }
+    requeue(part, alive);
 }
 
 /* ---- the end of the stream ---- */
@@ -146,11 +177,7 @@ static void cut_unsent(struct ppart *part, const struct producer_mark *limit, in
         if (b)
             pbatch_settle(b, err, -1, why);
     }
-    while ((b = stay) != NULL) {
-        stay = b->next;
-        b->next = NULL;
-        ppart_insert(part, b);
-    }
+    requeue(part, stay);
 }
 
 void producer_fail(struct producer *p, struct pbatch *b, int err, const struct kerr *why)
@@ -166,9 +193,11 @@ void producer_fail(struct producer *p, struct pbatch *b, int err, const struct k
         p->why = said;
     }
     p->ended = p->failed = true;
+    if (!pbatch_is_dead(b))
+        dead->dead_from = b->order;
     dead->dead = true;
     pbatch_settle(b, err, -1, &said);
-    settle_queue(dead, KE_CLOSED, &unsent);
+    settle_dead(dead, KE_CLOSED, &unsent);
     for (struct ppart *part = p->active; part; part = part->next)
         if (!part->dead)
             cut_unsent(part, &limit, KE_CLOSED, &unsent);

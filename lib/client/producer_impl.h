@@ -21,7 +21,7 @@ struct ppart;
 struct pbatch {
     struct pbatch *next;
     struct ppart *part;
-    uint64_t order; /* in its partition; halves of a batch share it */
+    uint64_t order; /* of its first record among all closed batches of the partition */
     struct batch_builder w;
     size_t raw_n; /* of w.buf when it was closed */
     struct producer_mark first, last;
@@ -44,14 +44,16 @@ struct ppart {
     struct pbatch *open;
     struct pbatch *ready; /* in order; those to be tried again are first */
     struct pbatch *ready_last;
-    uint64_t next_order;
+    uint64_t next_order;                        /* counts records */
     struct pbatch *flight[PRODUCER_FLYING_MAX]; /* in order */
     int flying;
-    int32_t flying_to; /* where those are */
+    int32_t flying_to;      /* where those are */
+    uint32_t flying_losses; /* client_losses() when they were sent */
     int32_t next_sequence;
-    bool recovering; /* one at a time until one has been acknowledged */
-    bool dead;       /* the stream ended here */
-    bool acked;      /* something has been acknowledged with this producer id and epoch */
+    bool recovering;    /* one at a time, until all that has been sent before is acknowledged */
+    bool dead;          /* the stream ended here, */
+    uint64_t dead_from; /* from the batch of this order on */
+    bool acked;         /* something has been acknowledged with this producer id and epoch */
     mono_ns not_before;
 };
 
@@ -132,6 +134,8 @@ void ppart_insert(struct ppart *part, struct pbatch *b);
 struct pbatch *ppart_take(struct ppart *part);
 /* Out of the flying ones. */
 void ppart_land(struct ppart *part, struct pbatch *b);
+/* What lies before it in its partition has failed. */
+bool pbatch_is_dead(const struct pbatch *b);
 /* The last of a batch, which is in no queue. */
 void pbatch_settle(struct pbatch *b, int err, int64_t base_offset, const struct kerr *why);
 /* Ends the stream with b, which is in no queue: what lies behind its first record is not sent. */

@@ -29,19 +29,29 @@ static int32_t leader_of(const struct ppart *part)
     return part->index < t->count ? t->partitions[part->index].leader : -1;
 }
 
+/* How many batches may be under way. A broker takes the first that it sees of a producer under any
+ * sequence: were the first one refused for the moment, a second one would be stored before it. */
+static int window_of(const struct ppart *part)
+{
+    return part->recovering || (part->p->idempotent && !part->acked) ? 1 : PRODUCER_FLYING_MAX;
+}
+
 /* Its next batch may go to its leader now. */
 static bool sendable(struct ppart *part, mono_ns now)
 {
     struct producer *p = part->p;
     int32_t leader = leader_of(part);
-    int window = part->recovering ? 1 : PRODUCER_FLYING_MAX;
 
     if (!part->ready || part->not_before.ns > now.ns)
         return false;
     /* those under way come back first: order is theirs to keep */
     if (part->recovering && part->flying > 0)
         return false;
-    if (part->flying >= window || (part->flying > 0 && part->flying_to != leader))
+    if (part->flying >= window_of(part))
+        return false;
+    /* only behind each other on one connection they keep their order */
+    if (part->flying > 0 &&
+        (part->flying_to != leader || part->flying_losses != client_losses(p->c, leader)))
         return false;
     if (leader < 0) {
         client_refresh(p->c);
@@ -119,6 +129,7 @@ static bool make_up(struct prequest *q)
         b->attempts++;
         b->flying = true;
         b->part->flying_to = q->leader;
+        b->part->flying_losses = client_losses(p->c, q->leader);
         b->part->flight[b->part->flying++] = b;
         q->v[n++] = b;
     }

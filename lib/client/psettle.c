@@ -29,7 +29,7 @@ static bool is_first(const struct pbatch *b)
 {
     const struct ppart *part = b->part;
 
-    if (part->ready && part->ready->sequence >= 0 && part->ready->order <= b->order)
+    if (part->ready && part->ready->sequence >= 0 && part->ready->order < b->order)
         return false;
     return part->flying == 0 || part->flight[0]->order >= b->order;
 }
@@ -72,9 +72,23 @@ static void stored(struct pbatch *b, int64_t base_offset)
 {
     struct ppart *part = b->part;
 
-    part->recovering = false;
+    /* not before the last of those that were under way at the failure: were others sent behind
+     * them, they could be the sixth from the end, which the broker has forgotten */
+    if (part->flying == 0 && (!part->ready || part->ready->attempts == 0))
+        part->recovering = false;
     part->acked = true;
     pbatch_settle(b, 0, base_offset, NULL);
+}
+
+/* What lies behind a batch that has lost its sequence cannot be stored under its own. */
+static void lose_sequence(struct pbatch *b)
+{
+    const struct pbatch *first = b->part->ready;
+
+    if (b->sequence < 0 || !first || first->sequence >= 0 || first->order >= b->order)
+        return;
+    pid_release(b);
+    b->maybe_stored = false;
 }
 
 /* Back into the queue, if it may be tried again at all. */
@@ -84,7 +98,8 @@ static void again(struct pbatch *b, const struct outcome *o)
     struct producer *p = part->p;
     mono_ns now = net_loop_now(client_loop(p->c));
 
-    if (part->dead) {
+    lose_sequence(b);
+    if (pbatch_is_dead(b)) {
         pbatch_settle(b, KE_CLOSED, -1, &o->why);
         return;
     }
@@ -107,7 +122,7 @@ static void again(struct pbatch *b, const struct outcome *o)
 static void halve(struct pbatch *b, const struct outcome *o)
 {
     struct ppart *part = b->part;
-    struct pbatch *rest = part->dead ? NULL : pbatch_split(b, b->w.count / 2);
+    struct pbatch *rest = pbatch_is_dead(b) ? NULL : pbatch_split(b, b->w.count / 2);
 
     if (!rest) {
         producer_fail(part->p, b, KE_REMOTE, &o->why);
@@ -147,9 +162,6 @@ static void settle(struct pbatch *b, const struct outcome *o)
     ppart_land(part, b);
     if ((o->err && o->sent) || (!o->err && is_ambiguous(o->code)))
         b->maybe_stored = true;
-    /* under a sequence behind one that will never come nothing is stored */
-    if (part->dead && b->sequence >= 0 && v != STORED)
-        b->maybe_stored = false;
     switch (v) {
     case STORED:
         stored(b, o->base_offset);

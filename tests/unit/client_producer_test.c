@@ -2,6 +2,7 @@
 #include "client_support.h"
 
 #include "client/producer.h"
+#include "record/batch.h"
 #include "wire/error.h"
 
 #include <setjmp.h>
@@ -30,6 +31,7 @@ static struct peer_topic *stored;
 static struct fate fates[RECORDS_MAX];
 static uint64_t sent; /* records 0 to sent - 1 */
 static int reports;
+static bool stopped; /* by producer_stop() */
 
 static void on_report(void *arg, const struct producer_report *r)
 {
@@ -55,6 +57,10 @@ static void on_report(void *arg, const struct producer_report *r)
         assert_true((r->err != 0) == (r->why != NULL));
     }
     assert_int_equal(i, r->records->count);
+    rig_tell(&rig, "  report: %s-%d, records %llu to %llu: %d (%s)%s", r->topic->name, r->partition,
+             (unsigned long long)r->first.line - 1,
+             (unsigned long long)producer_report_mark(r, i - 1).line - 1, r->err,
+             r->why ? kerr_msg(r->why) : "acknowledged", r->maybe_stored ? ", maybe stored" : "");
     record_iter_free(it);
 }
 
@@ -153,10 +159,312 @@ static void records_are_stored(void **state)
     end();
 }
 
-int main(void)
+/* ---- hundreds of interleavings ---- */
+
+struct weather {
+    uint64_t dice;
+    int bad;    /* of 100 batches, how many meet something */
+    bool moves; /* leaders do */
+    bool calm;  /* nothing bad any more */
+};
+
+static bool one_in(struct weather *w, uint32_t n)
 {
+    return rig_random(&w->dice) % n == 0;
+}
+
+static struct peer_verdict rough(struct rig *r, struct peer_call *q, struct peer_topic *t,
+                                 int32_t partition, struct slice batch)
+{
+    /* none of these says that the batch is stored, or that it is not */
+    static const int16_t ambiguous[] = {KAFKA_REQUEST_TIMED_OUT,
+                                        KAFKA_NOT_ENOUGH_REPLICAS_AFTER_APPEND};
+    static const int16_t refusals[] = {
+        KAFKA_NOT_LEADER_OR_FOLLOWER, KAFKA_UNKNOWN_TOPIC_OR_PARTITION, KAFKA_NOT_ENOUGH_REPLICAS,
+        KAFKA_KAFKA_STORAGE_ERROR,    KAFKA_LEADER_NOT_AVAILABLE,       KAFKA_CORRUPT_MESSAGE};
+    struct weather *w = r->arg;
+    struct peer_verdict v = {.store = true};
+
+    (void)q;
+    (void)batch;
+    if (w->calm)
+        return v;
+    if (one_in(w, 3))
+        v.delay_ms = (int64_t)(rig_random(&w->dice) % 40);
+    if (rig_random(&w->dice) % 100 >= (uint64_t)w->bad)
+        return v;
+    switch (rig_random(&w->dice) % 6) {
+    case 0:
+        v.cut = true;
+        break;
+    case 1:
+        v.cut = true;
+        v.store = false;
+        break;
+    case 2:
+        v.error = ambiguous[rig_random(&w->dice) % 2];
+        v.store = one_in(w, 2);
+        break;
+    case 3:
+        v.delay_ms = 1500; /* over request.timeout.ms */
+        break;
+    case 4:
+        if (w->moves) {
+            rig_move_leader(t, partition, (int)(rig_random(&w->dice) % (uint64_t)r->nodes));
+            v.store = false;
+            v.error = KAFKA_NOT_LEADER_OR_FOLLOWER;
+            break;
+        }
+        /* fall through */
+    default:
+        v.store = false;
+        v.error = refusals[rig_random(&w->dice) % (sizeof refusals / sizeof refusals[0])];
+    }
+    return v;
+}
+
+static void sail(struct weather *w, int32_t partitions, int records)
+{
+    for (int i = 0; i < records; i++) {
+        size_t size = 1 + rig_random(&w->dice) % 120;
+        int rc;
+        while ((rc = try_put((int32_t)(rig_random(&w->dice) % (uint64_t)partitions), size)) ==
+               KE_AGAIN)
+            assert_true(rig_step(&rig));
+        if (rc == KE_CLOSED)
+            return;
+        assert_int_equal(rc, 0);
+        if (one_in(w, 8))
+            rig_settle(&rig);
+        if (one_in(w, 30))
+            rig_step(&rig);
+        if (one_in(w, 50))
+            producer_flush(producer);
+        if (w->moves && one_in(w, 60))
+            rig_node_down(&rig, (int)(rig_random(&w->dice) % (uint64_t)rig.nodes));
+        for (int n = 0; n < rig.nodes; n++)
+            if (rig.node[n].fd < 0 && one_in(w, 10))
+                rig_node_up(&rig, n);
+    }
+    for (int n = 0; n < rig.nodes; n++)
+        if (rig.node[n].fd < 0)
+            rig_node_up(&rig, n);
+}
+
+static const char *const rough_settings[] = {"batch.size",
+                                             "400",
+                                             "linger.ms",
+                                             "5",
+                                             "request.timeout.ms",
+                                             "1000",
+                                             "retry.backoff.ms",
+                                             "10",
+                                             "delivery.timeout.ms",
+                                             "100000000",
+                                             NULL};
+
+/* SEED=n: that one alone, SEEDS=n: so many; CLIENT_DIAG=1 tells what happens. */
+static void voyages(void (*voyage)(uint64_t seed))
+{
+    const char *one = getenv("SEED"), *many = getenv("SEEDS");
+    uint64_t n = many ? strtoull(many, NULL, 10) : 300;
+
+    for (uint64_t seed = one ? strtoull(one, NULL, 10) : 1; seed <= n; seed++) {
+        print_message("# seed %llu\n", (unsigned long long)seed);
+        voyage(seed);
+        if (one)
+            break;
+    }
+}
+
+static void voyage(uint64_t seed)
+{
+    struct weather w = {.dice = seed};
+    int nodes = 1 + (int)(rig_random(&w.dice) % 3);
+    int32_t partitions = 1 + (int32_t)(rig_random(&w.dice) % 4);
+
+    begin(nodes, partitions, rough_settings);
+    w.bad = (int)(rig_random(&w.dice) % 40);
+    w.moves = nodes > 1 && one_in(&w, 2);
+    rig.on_batch = rough;
+    rig.arg = &w;
+    sail(&w, partitions, 400);
+    if (one_in(&w, 2))
+        w.calm = true;
+    finish();
+    check_all_acknowledged();
+    end();
+}
+
+static void every_record_once_and_in_order(void **state)
+{
+    (void)state;
+    voyages(voyage);
+}
+
+/* ---- with failures that end the stream ---- */
+
+struct wreck {
+    struct weather w; /* first: rough() looks at it */
+    uint64_t poison;  /* a record that is refused; UINT64_MAX: none */
+    int fatal;        /* of 1000 batches, how many meet an error for good */
+};
+
+static bool holds_record(struct slice bytes, uint64_t id)
+{
+    struct record_iter *it;
+    struct batch b;
+    struct record rec;
+    bool found = false;
+
+    assert_int_equal(batch_parse(bytes, &b, NULL, NULL), 0);
+    assert_int_equal(record_iter_new(&it, NULL), 0);
+    assert_int_equal(record_iter_begin(it, &b, 0, NULL), 0);
+    while (record_next(it, &rec, NULL) == 1)
+        found |= rig_value_id(rec.value) == id;
+    record_iter_free(it);
+    return found;
+}
+
+static struct peer_verdict wrecking(struct rig *r, struct peer_call *q, struct peer_topic *t,
+                                    int32_t partition, struct slice batch)
+{
+    static const int16_t fatal[] = {KAFKA_TOPIC_AUTHORIZATION_FAILED, KAFKA_INVALID_PRODUCER_EPOCH,
+                                    KAFKA_UNKNOWN_SERVER_ERROR, KAFKA_POLICY_VIOLATION};
+    struct wreck *x = r->arg;
+    struct peer_verdict v = {0};
+
+    if (holds_record(batch, x->poison))
+        v.error = KAFKA_INVALID_RECORD;
+    else if (rig_random(&x->w.dice) % 1000 < (uint64_t)x->fatal)
+        v.error = fatal[rig_random(&x->w.dice) % 4];
+    else
+        return rough(r, q, t, partition, batch);
+    v.store = v.error == KAFKA_UNKNOWN_SERVER_ERROR && one_in(&x->w, 2);
+    return v;
+}
+
+static void check_honest(bool once)
+{
+    for (uint64_t i = 0; i < sent; i++) {
+        const struct fate *f = &fates[i];
+        int times;
+        int64_t at = rig_find(&stored->parts[f->partition], i, &times);
+        if (f->err == 0 && times == 0)
+            fail_msg("record %llu is acknowledged but not stored", (unsigned long long)i);
+        if (f->err && !f->maybe_stored && times > 0)
+            fail_msg("record %llu is stored but said not to be", (unsigned long long)i);
+        if (once && times > 1)
+            fail_msg("record %llu is stored %d times", (unsigned long long)i, times);
+        if (once && f->err == 0 && f->offset >= 0)
+            assert_int_equal(f->offset, at);
+    }
+}
+
+/* All before the place of the failure is there; the record at that place is not known to be. */
+static void check_failure(void)
+{
+    struct producer_mark at;
+    struct kerr why = {0};
+    bool failed = producer_failed(producer, &why, &at);
+
+    for (uint64_t i = 0; i < sent; i++) {
+        if (fates[i].err && !failed && !stopped)
+            fail_msg("record %llu failed, the stream did not", (unsigned long long)i);
+        if (failed && i + 1 < at.line && fates[i].err && !stopped)
+            fail_msg("record %llu failed, the stream only at %llu", (unsigned long long)i,
+                     (unsigned long long)at.line - 1);
+    }
+    if (!failed)
+        return;
+    assert_int_not_equal(why.code, 0);
+    assert_int_not_equal(fates[at.line - 1].err, 0);
+}
+
+static const char *pick(struct wreck *x, const char *a, const char *b, const char *c)
+{
+    uint64_t n = rig_random(&x->w.dice) % 3;
+
+    return n == 0 ? a : n == 1 ? b : c;
+}
+
+static void wreck(uint64_t seed, const char *acks)
+{
+    struct wreck x = {.w = {.dice = seed}};
+    int nodes = 1 + (int)(rig_random(&x.w.dice) % 3);
+    int32_t partitions = 1 + (int32_t)(rig_random(&x.w.dice) % 4);
+    const char *const settings[] = {"batch.size",
+                                    pick(&x, "400", "100", "1500"),
+                                    "linger.ms",
+                                    pick(&x, "0", "5", "20"),
+                                    "request.timeout.ms",
+                                    "1000",
+                                    "retry.backoff.ms",
+                                    "10",
+                                    "buffer.memory",
+                                    "65536",
+                                    "delivery.timeout.ms",
+                                    pick(&x, "2000", "6000", "100000000"),
+                                    "retries",
+                                    pick(&x, "0", "2", "1000000"),
+                                    "compression.type",
+                                    pick(&x, "none", "lz4", "zstd"),
+                                    "acks",
+                                    acks,
+                                    NULL};
+
+    begin(nodes, partitions, settings);
+    x.w.bad = (int)(rig_random(&x.w.dice) % 20);
+    x.w.moves = nodes > 1 && one_in(&x.w, 2);
+    x.fatal = one_in(&x.w, 2) ? 20 : 0;
+    x.poison = one_in(&x.w, 2) ? rig_random(&x.w.dice) % 400 : UINT64_MAX;
+    rig.on_batch = wrecking;
+    rig.arg = &x;
+    sail(&x.w, partitions, 400);
+    stopped = one_in(&x.w, 10);
+    if (stopped)
+        producer_stop(producer);
+    finish();
+}
+
+static void wreck_all(uint64_t seed)
+{
+    wreck(seed, "all");
+    check_honest(true);
+    check_order();
+    check_failure();
+    end();
+}
+
+static void wreck_one(uint64_t seed)
+{
+    wreck(seed, "1");
+    check_honest(false);
+    check_failure();
+    end();
+}
+
+static void nothing_is_claimed_that_is_not_so(void **state)
+{
+    (void)state;
+    voyages(wreck_all);
+}
+
+static void nor_without_idempotence(void **state)
+{
+    (void)state;
+    voyages(wreck_one);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_are_stored),
+        cmocka_unit_test(every_record_once_and_in_order),
+        cmocka_unit_test(nothing_is_claimed_that_is_not_so),
+        cmocka_unit_test(nor_without_idempotence),
     };
 
     return cmocka_run_group_tests_name("client_producer", tests, NULL, NULL);

@@ -34,6 +34,19 @@ static void *must(void *p)
     return p;
 }
 
+void rig_tell(const struct rig *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!getenv("CLIENT_DIAG"))
+        return;
+    fprintf(stderr, "# %lld ms: ", (long long)(r->ns / 1000000));
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+}
+
 /* ---- time ---- */
 
 static mono_ns now_mono(void *arg)
@@ -474,6 +487,12 @@ static int16_t take_batch(struct peer_call *q, struct peer_topic *t, int32_t ind
         sum->delay_ms = v.delay_ms;
     sum->cut |= v.cut;
     code = v.store ? peer_append(&t->parts[index], batch, offset) : 0;
+    rig_tell(
+        r,
+        "  broker %d, %s-%d: sequence %u epoch %u: store %d (error %d, offset %lld), say %d in "
+        "%lld ms%s",
+        q->node, t->name, index, get_be32(batch.p + 53), get_be16(batch.p + 51), v.store, code,
+        (long long)*offset, v.error, (long long)v.delay_ms, v.cut ? ", cut" : "");
     if (v.error)
         *offset = -1;
     return v.error ? v.error : code;
@@ -649,7 +668,7 @@ int16_t peer_append(struct peer_part *p, struct slice bytes, int64_t *base_offse
 {
     const struct peer_batch *last = NULL;
     struct batch b;
-    int known = 0;
+    int seen = 0;
 
     assert_int_equal(batch_parse(bytes, &b, NULL, NULL), 0);
     assert_int_equal(b.size, bytes.n);
@@ -661,9 +680,9 @@ int16_t peer_append(struct peer_part *p, struct slice bytes, int64_t *base_offse
         if (x->producer_id != b.producer_id || x->forgotten)
             continue;
         last = last ? last : x;
-        if (x->epoch != b.producer_epoch || x->sequence != b.base_sequence || x->count != b.count)
-            continue;
-        if (known++ < 5 && x->epoch == last->epoch) {
+        if (x->epoch != b.producer_epoch || x->epoch != last->epoch || ++seen > 5)
+            break;
+        if (x->sequence == b.base_sequence && x->count == b.count) {
             *base_offset = x->base_offset;
             return 0;
         }
@@ -727,6 +746,7 @@ static void on_message(void *arg, enum diag_level level, const char *msg)
     struct rig *r = arg;
 
     (void)level;
+    rig_tell(r, "%s", msg);
     if (r->keep_messages)
         buf_printf(&r->messages, "%s\n", msg);
 }

@@ -165,4 +165,8 @@ int16_t peer_append(struct peer_part *p, struct slice batch, int64_t *base_offse
 
 uint64_t rig_random(uint64_t *state);
 
+/* With CLIENT_DIAG=1 in the environment, on stderr: to look into a seed. The brokers' verdicts and
+ * the client's own messages are told so, too. */
+void rig_tell(const struct rig *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 #endif
