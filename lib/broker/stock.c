@@ -133,17 +133,28 @@ static int load(struct broker *b, const struct catalog_topic *t, int32_t index, 
     return KE_NOTFOUND;
 }
 
-static int missing(struct broker *b, const struct catalog_topic *t, int32_t index, struct kerr *e)
+/* A partition without directory may be one that was being made when the broker was killed; not so
+ * after a clean stop. */
+static int may_be_made(struct broker *b, const struct catalog_topic *t, int32_t index,
+                       struct kerr *e)
 {
     struct logdir *d = dir_of(b, t->partitions[index].directory_id);
     char name[256];
 
-    if (!b->conf.accept_missing && (!d || logdir_was_clean(d)))
-        return kerr_set(
-            e, KE_NOTFOUND,
-            "the catalog lists partition %s-%d, but no directory has it; bring it back, or "
-            "give it up and start it empty with --accept-missing",
-            name_of(t, name), index);
+    if (b->conf.accept_missing || (d && !logdir_was_clean(d)))
+        return 0;
+    return kerr_set(e, KE_NOTFOUND,
+                    "the catalog lists partition %s-%d, but no directory has it; bring it back, or "
+                    "give it up and start it empty with --accept-missing",
+                    name_of(t, name), index);
+}
+
+static int make_missing(struct broker *b, const struct catalog_topic *t, int32_t index,
+                        struct kerr *e)
+{
+    struct logdir *d = dir_of(b, t->partitions[index].directory_id);
+    char name[256];
+
     diag(b->diag, DIAG_WARN, "partition %s-%d has no directory: starting it empty",
          name_of(t, name), index);
     if (!d) { /* the directory it was in is gone for good */
@@ -164,11 +175,20 @@ static int missing(struct broker *b, const struct catalog_topic *t, int32_t inde
     return make(b, t, index, e);
 }
 
+static bool is_served(struct broker *b, const struct catalog_topic *t, int32_t index)
+{
+    struct partition *p = partitions_get(&b->partitions, t->id, index);
+
+    if (p)
+        partition_release(&b->partitions, p);
+    return p != NULL;
+}
+
 static int set_strays_aside(struct broker *b, struct found *f, struct kerr *e)
 {
     for (size_t i = 0; i < f->n; i++) {
         int rc;
-        if (f->used[i])
+        if (f->used[i] || logdir_remove_unborn(f->dir[i], &f->v[i]))
             continue;
         diag(b->diag, DIAG_WARN, "%s/%s is not in the catalog: renamed to -stray and kept",
              logdir_path(f->dir[i]), f->v[i].name);
@@ -189,10 +209,15 @@ int stock_open(struct broker *b, struct kerr *e)
         for (int32_t k = 0; rc == 0 && k < image->topics[i]->partition_count; k++) {
             rc = load(b, image->topics[i], k, &f, e);
             if (rc == KE_NOTFOUND)
-                rc = missing(b, image->topics[i], k, e);
+                rc = may_be_made(b, image->topics[i], k, e);
         }
+    /* Nothing has been changed until here. What has the name of a missing one makes way for it. */
     if (rc == 0)
         rc = set_strays_aside(b, &f, e);
+    for (int32_t i = 0; rc == 0 && i < image->topic_count; i++)
+        for (int32_t k = 0; rc == 0 && k < image->topics[i]->partition_count; k++)
+            if (!is_served(b, image->topics[i], k))
+                rc = make_missing(b, image->topics[i], k, e);
     found_free(&f);
     catalog_image_release(image);
     return rc;
@@ -306,8 +331,10 @@ static void drop(struct broker *b, const struct catalog_topic *t)
         struct kerr e = {0};
         if (!p)
             continue;
-        if (plog_delete(p->log, &e) < 0)
-            diag(b->diag, DIAG_ERROR, "%s", kerr_msg(&e));
+        if (plog_delete(p->log, &e) < 0) {
+            diag(b->diag, DIAG_ERROR, "%s; it is set aside at the next start", kerr_msg(&e));
+            plog_close(p->log, true);
+        }
         partition_free(p);
     }
 }

@@ -234,6 +234,20 @@ int plog_write_snapshot(struct plog *l, bool sync, struct kerr *e)
     return rc;
 }
 
+/* Takes away what a failed write has left behind the end. */
+static int cut_tail(struct plog *l, struct segment *s, struct kerr *e)
+{
+    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e);
+
+    if (fd < 0)
+        return fd;
+    if (os_ftruncate(fd, s->size) < 0)
+        return kerr_sys(e, KE_IO, "%s: cut after a failed write", l->name);
+    s->dirty_tail = false;
+    s->reserved = s->size;
+    return 0;
+}
+
 int plog_roll(struct plog *l, struct kerr *e)
 {
     struct segment *old = plog_active(l), *s = segment_new(l->end);
@@ -242,7 +256,13 @@ int plog_roll(struct plog *l, struct kerr *e)
 
     if (!s)
         return kerr_set(e, KE_NOMEM, "segment");
-    rc = segment_create(s, l->dirfd, e);
+    /* A closed segment is as long as its file. Entries of an index that a crash has left behind
+     * would be taken for those of the new one. */
+    rc = old->dirty_tail ? cut_tail(l, old, e) : 0;
+    if (rc == 0)
+        rc = plog_unlink_segment(l, s->base, false, e);
+    if (rc == 0)
+        rc = segment_create(s, l->dirfd, e);
     if (rc < 0) {
         segment_unref(s);
         return kerr_ctx(e, rc, "%s: new segment", l->name);
@@ -281,7 +301,8 @@ static bool must_roll(const struct segment *s, const struct plog_conf *c, const 
     return s->size + (int64_t)b->size > limit || last_offset - s->base > INT32_MAX ||
            entries >= (uint32_t)c->segment_index_bytes / INDEX_ENTRY ||
            times + 1 >= (uint32_t)c->segment_index_bytes / TIME_ENTRY ||
-           (s->first_time >= 0 && c->segment_ms > 0 && max_time - s->first_time > c->segment_ms);
+           (s->first_time >= 0 && c->segment_ms > 0 && max_time > s->first_time &&
+            max_time - s->first_time > c->segment_ms);
 }
 
 /* ---- writing ---- */
@@ -307,7 +328,8 @@ static int check_space(struct plog *l, int64_t n, struct kerr *e)
 
 /* Room for the file up to to: promised in growing steps, so that a log of a few records is small.
  */
-static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, struct kerr *e)
+static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, int64_t most,
+                   struct kerr *e)
 {
     int64_t from = s->reserved > s->size ? s->reserved : s->size, step = s->size;
 
@@ -316,8 +338,8 @@ static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, struct
     if (l->no_reserve)
         return check_space(l, to - s->size, e);
     step = step < RESERVE_FIRST ? RESERVE_FIRST : step > RESERVE_MOST ? RESERVE_MOST : step;
-    if (to + step > l->conf.segment_bytes)
-        step = to < l->conf.segment_bytes ? l->conf.segment_bytes - to : 0;
+    if (to + step > most)
+        step = to < most ? most - to : 0;
     if (os_reserve(fd, from, to - from + step) == 0) {
         s->reserved = to + step;
         return 0;
@@ -333,17 +355,8 @@ static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, struct
     return kerr_sys(e, KE_IO, "%s: reserve room", l->name);
 }
 
-/* Takes away what a failed write has left behind the end. */
-static int cut_tail(struct segment *s, int fd)
-{
-    if (os_ftruncate(fd, s->size) < 0)
-        return -1;
-    s->dirty_tail = false;
-    s->reserved = s->size;
-    return 0;
-}
-
-static int write_batch(struct plog *l, struct segment *s, struct plog_append *a, struct kerr *e)
+static int write_batch(struct plog *l, struct segment *s, struct plog_append *a,
+                       const struct plog_conf *c, struct kerr *e)
 {
     int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e), rc;
     struct iovec v = {a->bytes, a->size};
@@ -352,15 +365,15 @@ static int write_batch(struct plog *l, struct segment *s, struct plog_append *a,
 
     if (fd < 0)
         return fd;
-    if (s->dirty_tail && cut_tail(s, fd) < 0)
-        return kerr_sys(e, KE_IO, "%s: cut after a failed write", l->name);
+    if (s->dirty_tail && (rc = cut_tail(l, s, e)) < 0)
+        return rc;
     start = logdir_mono(l->dir);
-    rc = reserve(l, s, fd, s->size + (int64_t)a->size, e);
+    rc = reserve(l, s, fd, s->size + (int64_t)a->size, c->segment_bytes, e);
     if (rc == 0 && os_pwritev(fd, &v, 1, s->size, &done) < 0) {
         rc = kerr_sys(e, KE_IO, "%s: write at %lld", l->name, (long long)s->size);
         s->dirty_tail = done > 0;
         if (done > 0)
-            cut_tail(s, fd);
+            cut_tail(l, s, NULL);
     }
     a->stalled_ns = logdir_mono(l->dir).ns - start.ns;
     atomic_store_explicit(&l->last_write_ns, a->stalled_ns, memory_order_relaxed);
@@ -430,7 +443,7 @@ static int append_locked(struct plog *l, struct plog_append *a, const struct plo
     if (c->append_time)
         batch_set_append_time(a->bytes, a->size, now.ms);
     make_index_room(l, plog_active(l), c->index_interval_bytes);
-    rc = write_batch(l, plog_active(l), a, e);
+    rc = write_batch(l, plog_active(l), a, c, e);
     if (rc < 0)
         return rc;
     if (p)
@@ -438,6 +451,16 @@ static int append_locked(struct plog *l, struct plog_append *a, const struct plo
     a->base_offset = b->base_offset;
     a->last_offset = batch_last_offset(b);
     return 0;
+}
+
+static enum flush_want ask_for_repair(struct plog *l)
+{
+    enum flush_want todo;
+
+    pthread_mutex_lock(&l->sm);
+    todo = plog_flush_want(l, FLUSH_SOON);
+    pthread_mutex_unlock(&l->sm);
+    return todo;
 }
 
 int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr *e)
@@ -463,6 +486,8 @@ int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr 
     rc = append_locked(l, a, &c, &b, now, e);
     if (rc == 0)
         todo = publish(l, plog_active(l), &b, &advanced);
+    else if (l->offline)
+        todo = ask_for_repair(l);
     pthread_mutex_unlock(&l->am);
     plog_flush_start(l, todo);
     if (advanced)

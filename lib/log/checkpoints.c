@@ -188,6 +188,8 @@ int logdir_checkpoint_locked(struct logdir *d, struct kerr *e)
     if (rc == 0)
         rc = write_one(d, RECOVERY, d->recovery, d->recoveries, take_down, false, e);
     if (rc == 0)
+        d->stale = false;
+    if (rc == 0)
         rc = write_one(d, REPLICATION, NULL, 0, high_watermark, false, e);
     return rc;
 }

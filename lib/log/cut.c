@@ -137,6 +137,7 @@ static int cut_segment(struct plog *l, struct segment *s, int64_t offset, struct
         s->reserved = position;
         s->dirty_tail = false;
         s->since_index = 0;
+        s->indexes_synced = false;
         s->first_time = position == 0 ? -1 : s->first_time;
     }
     segment_unref(v.segment);
@@ -235,6 +236,7 @@ int plog_cut(struct plog *l, int64_t offset, bool fresh, struct kerr *e)
         l->cut_at = offset;
         l->end = offset;
     }
+    l->covering = -1;
     l->stable = l->stable > offset ? offset : l->stable;
     l->synced = l->synced > offset ? offset : l->synced;
     for (int i = 0; i < MARKS; i++)

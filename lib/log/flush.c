@@ -1,7 +1,7 @@
 /*
  * flush - group commit. One fdatasync at a time runs for a log, on the pool; what is appended
  * meanwhile shares the next. Index files are not part of the promise: after an unclean stop they
- * are rebuilt. Those of a closed segment are synced with it, so that from then on they can be
+ * are rebuilt. Those of a closed segment are synced behind it, so that from then on they can be
  * trusted.
  */
 #include "log/plog_impl.h"
@@ -10,13 +10,21 @@
 
 #include <time.h>
 
-enum { SLOW_FLUSH_NS = 1000000, JOIN_MOST_NS = 2000000 };
+enum { SLOW_FLUSH_NS = 1000000, JOIN_MOST_NS = 2000000, REPAIR_EVERY_MS = 1000 };
+
+/* Is there anything for a flush to do? */
+static bool is_due(struct plog *l)
+{
+    if (l->offline)
+        return logdir_mono(l->dir).ns >= l->repair_next.ns;
+    return l->synced < l->end || l->dirs_made != l->dirs_synced;
+}
 
 enum flush_want plog_flush_want(struct plog *l, enum flush_want want)
 {
-    if (want == FLUSH_NO || l->offline || (l->synced >= l->end && l->dirs_made == l->dirs_synced))
+    if (want == FLUSH_NO || !is_due(l))
         return FLUSH_NO;
-    if (l->flushing && l->covering >= l->end)
+    if (l->flushing && !l->offline && l->covering >= l->end)
         return FLUSH_NO; /* the one that runs is for all there is */
     if (l->hold || l->flushing) {
         l->again = want > l->again ? want : l->again;
@@ -34,34 +42,57 @@ enum flush_want plog_flush_want(struct plog *l, enum flush_want want)
 }
 
 /* Takes what is to be flushed next: the oldest segment with records that are not covered. */
-static struct segment *next_unsynced(struct plog *l, int64_t until, int64_t *end, int64_t *position,
-                                     bool *closed)
+static struct segment *next_unsynced(struct plog *l, int64_t until, int64_t *end, int64_t *position)
 {
     struct segment *s = NULL;
-    size_t i;
 
     pthread_mutex_lock(&l->sm);
     if (l->segs && l->synced < until) {
-        i = plog_segment_at(l, l->synced);
-        s = l->seg[i];
+        s = l->seg[plog_segment_at(l, l->synced)];
         segment_ref(s);
         *end = s->end;
         *position = s->size;
-        *closed = i + 1 < l->segs;
     }
     pthread_mutex_unlock(&l->sm);
     return s;
 }
 
-/* Not part of the promise; said when it fails. */
+/* Not part of the promise. One that could not be synced goes: it is made again at the next start.
+ */
 static void sync_indexes(struct plog *l, struct segment *s)
 {
+    char name[LOG_FILE_NAME];
+
     for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
         int fd = segment_fd(s, l->dirfd, (enum log_file)kind, false, NULL);
-        if (fd >= 0 && os_fdatasync(fd) < 0)
-            diag(logdir_conf(l->dir)->diag, DIAG_WARN,
-                 "%s: sync of an index of segment %lld failed", l->name, (long long)s->base);
+        if (fd < 0 || os_fdatasync(fd) == 0)
+            continue;
+        diag(logdir_conf(l->dir)->diag, DIAG_WARN, "%s: sync of an index of segment %lld failed",
+             l->name, (long long)s->base);
+        os_unlinkat(l->dirfd, log_file_name(name, s->base, (enum log_file)kind), 0);
     }
+    s->indexes_synced = true;
+}
+
+/* Those of the segments that have been closed since. */
+static void sync_closed_indexes(struct plog *l)
+{
+    struct segment *s;
+
+    do {
+        size_t i;
+        pthread_mutex_lock(&l->sm);
+        for (i = l->segs ? l->segs - 1 : 0; i > 0 && !l->seg[i - 1]->indexes_synced;)
+            i--;
+        s = i + 1 < l->segs ? l->seg[i] : NULL;
+        if (s)
+            segment_ref(s);
+        pthread_mutex_unlock(&l->sm);
+        if (s) {
+            sync_indexes(l, s);
+            segment_unref(s);
+        }
+    } while (s);
 }
 
 static int sync_directory(struct plog *l, struct kerr *e)
@@ -84,7 +115,7 @@ static int sync_directory(struct plog *l, struct kerr *e)
 }
 
 static int sync_segment(struct plog *l, struct segment *s, int64_t end, int64_t position,
-                        bool closed, struct kerr *e)
+                        struct kerr *e)
 {
     int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e);
 
@@ -92,8 +123,6 @@ static int sync_segment(struct plog *l, struct segment *s, int64_t end, int64_t 
         return fd;
     if (os_fdatasync(fd) < 0)
         return kerr_sys(e, KE_IO, "%s: fdatasync of segment %lld", l->name, (long long)s->base);
-    if (closed)
-        sync_indexes(l, s);
     pthread_mutex_lock(&l->sm);
     l->synced = end;
     if (l->stable < end)
@@ -109,19 +138,20 @@ static int sync_all(struct plog *l, struct kerr *e)
 {
     int64_t until, end, position;
     struct segment *s;
-    bool closed;
     int rc;
 
     pthread_mutex_lock(&l->sm);
     until = l->covering = l->end;
     pthread_mutex_unlock(&l->sm);
     rc = sync_directory(l, e);
-    while (rc == 0 && (s = next_unsynced(l, until, &end, &position, &closed)) != NULL) {
+    while (rc == 0 && (s = next_unsynced(l, until, &end, &position)) != NULL) {
         rc = sync_directory(l, e); /* a segment may have been made since */
         if (rc == 0)
-            rc = sync_segment(l, s, end, position, closed, e);
+            rc = sync_segment(l, s, end, position, e);
         segment_unref(s);
     }
+    if (rc == 0)
+        sync_closed_indexes(l);
     return rc;
 }
 
@@ -154,26 +184,28 @@ static void failed(struct plog *l, const struct kerr *why)
         ev.lost(ev.arg, l, from, to);
 }
 
+/* With sm. Takes what was asked for meanwhile, if it is still wanted. */
+static enum flush_want take_again(struct plog *l)
+{
+    enum flush_want todo = l->hold ? FLUSH_NO : l->again;
+
+    if (todo == FLUSH_NO)
+        return FLUSH_NO;
+    l->again = FLUSH_NO;
+    return is_due(l) && !(todo == FLUSH_LINGER && l->lingering) ? todo : FLUSH_NO;
+}
+
 /* What was asked for meanwhile. FLUSH_SOON: go on. Otherwise the log may be gone after this. */
 static enum flush_want finish(struct plog *l)
 {
     enum flush_want todo;
 
     pthread_mutex_lock(&l->sm);
-    todo = l->hold ? FLUSH_NO : l->again;
-    if (todo != FLUSH_NO) {
-        l->again = FLUSH_NO;
-        if (l->offline || (l->synced >= l->end && l->dirs_made == l->dirs_synced))
-            todo = FLUSH_NO;
-        else if (todo == FLUSH_LINGER && l->lingering)
-            todo = FLUSH_NO;
-        else if (todo == FLUSH_LINGER)
-            l->lingering = true;
-    }
-    if (todo == FLUSH_LINGER) {
+    while ((todo = take_again(l)) == FLUSH_LINGER) {
+        l->lingering = true;
         pthread_mutex_unlock(&l->sm);
         logdir_linger(l->dir, l);
-        pthread_mutex_lock(&l->sm);
+        pthread_mutex_lock(&l->sm); /* and what was asked for since */
     }
     if (todo != FLUSH_SOON) {
         l->flushing = false;
@@ -202,6 +234,20 @@ static void let_others_join(struct plog *l)
         nanosleep(&t, NULL);
 }
 
+/* A cut that did not succeed is tried again: nothing can be appended until it has. */
+static void repair(struct plog *l)
+{
+    struct kerr e;
+
+    pthread_mutex_lock(&l->am);
+    pthread_mutex_lock(&l->sm);
+    l->repair_next = mono_add_ms(logdir_mono(l->dir), REPAIR_EVERY_MS);
+    pthread_mutex_unlock(&l->sm);
+    if (plog_repair(l, &e) == 0)
+        diag(logdir_conf(l->dir)->diag, DIAG_WARN, "%s is online again", l->name);
+    pthread_mutex_unlock(&l->am);
+}
+
 static void run(struct pool_task *t)
 {
     struct plog *l = (struct plog *)((char *)t - offsetof(struct plog, task));
@@ -210,13 +256,17 @@ static void run(struct pool_task *t)
     do {
         int64_t before, after, batches;
         mono_ns start;
+        bool offline;
         let_others_join(l);
         start = os_mono(os_clock_real());
         pthread_mutex_lock(&l->sm);
         before = l->stable;
         batches = l->batches;
+        offline = l->offline;
         pthread_mutex_unlock(&l->sm);
-        if (sync_all(l, &e) < 0)
+        if (offline)
+            repair(l);
+        else if (sync_all(l, &e) < 0)
             failed(l, &e);
         l->flush_group = batches - l->flushed_batches;
         l->flushed_batches = batches;

@@ -187,6 +187,30 @@ static int take_lock(struct logdir *d, struct kerr *e)
 
 /* ---- open and close ---- */
 
+/* A directory that was made is there after a crash only when its parent says so. Where that may not
+ * be read, it was not made here. */
+static int sync_parent(const char *path, struct kerr *e)
+{
+    const char *end = path + strlen(path);
+    char *parent;
+    int fd, rc = 0;
+
+    while (end > path && end[-1] == '/')
+        end--;
+    while (end > path && end[-1] != '/')
+        end--;
+    parent = end > path ? strndup(path, (size_t)(end - path)) : strdup(".");
+    if (!parent)
+        return kerr_set(e, KE_NOMEM, "sync the directory of %s", path);
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 ? errno != EACCES : os_fsync(fd) < 0)
+        rc = kerr_sys(e, KE_IO, "sync %s", parent);
+    if (fd >= 0)
+        os_close(fd);
+    free(parent);
+    return rc;
+}
+
 static int open_directory(struct logdir *d, struct kerr *e)
 {
     if (os_mkdirat(AT_FDCWD, d->path, 0700) < 0 && errno != EEXIST)
@@ -260,8 +284,11 @@ int logdir_open(struct logdir **out, const struct logdir_conf *c, struct uuid *c
     rc = open_directory(d, e);
     if (rc == 0)
         rc = check_fs(d, e);
-    if (rc == 0 && faccessat(d->fd, META, F_OK, 0) < 0)
+    if (rc == 0 && faccessat(d->fd, META, F_OK, 0) < 0) {
         rc = check_empty(d, e); /* before a .lock is left in somebody else's directory */
+        if (rc == 0)
+            rc = sync_parent(d->path, e);
+    }
     if (rc == 0)
         rc = take_lock(d, e);
     if (rc == 0)

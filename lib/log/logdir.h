@@ -53,10 +53,13 @@ int logdir_load(struct logdir *d, const struct logdir_entry *entry, const struct
                 struct plog **out, struct kerr *e);
 /* Waits for its flush, writes snapshots if clean, closes the files. Sources stay valid. */
 void plog_close(struct plog *l, bool clean);
-/* Closes, renames to <name>.<uuid>-delete, fsyncs; the files go at once or at the next start. */
+/* Closes, renames to <name>.<uuid>-delete, fsyncs; the files go at once or at the next start. On
+ * failure the log stays open, and the caller's. */
 int plog_delete(struct plog *l, struct kerr *e);
-/* Renames an entry to -stray (kept). */
+/* Renames an entry to -stray (kept), or, where there is such a one, to .<uuid>-stray. */
 int logdir_set_aside(struct logdir *d, const struct logdir_entry *entry, struct kerr *e);
+/* Removes an entry that got neither an id nor a file before a crash; false when it is another. */
+bool logdir_remove_unborn(struct logdir *d, const struct logdir_entry *entry);
 
 /* Writes the three checkpoints for all open logs. Called every minute or so, and at the clean stop.
  */

@@ -22,6 +22,7 @@ struct logdir {
     /* What the files say of partitions that are not open. */
     struct offset_entry *recovery, *start;
     size_t recoveries, starts;
+    bool stale; /* the files speak of a log that has been deleted */
     bool clean; /* all that has been closed was closed cleanly */
 
     pthread_mutex_t queue_mu;

@@ -44,6 +44,16 @@ static void remove_dir(struct logdir *d, const char *name)
     os_unlinkat(d->fd, name, AT_REMOVEDIR);
 }
 
+static void unlink_in(int fd, const char *dir, const char *name)
+{
+    int at = os_openat(fd, dir, O_RDONLY | O_DIRECTORY, 0);
+
+    if (at < 0)
+        return;
+    os_unlinkat(at, name, 0);
+    os_close(at);
+}
+
 /* ---- the list ---- */
 
 static int read_topic_id(int dir, const char *name, struct uuid *id, struct kerr *e)
@@ -187,7 +197,7 @@ static int forget_namesake(struct logdir *d, const char *topic, int32_t partitio
     int rc = 0;
 
     pthread_mutex_lock(&d->mu);
-    if (logdir_drop_values(d, topic, partition))
+    if (logdir_drop_values(d, topic, partition) || d->stale)
         rc = logdir_checkpoint_locked(d, e);
     pthread_mutex_unlock(&d->mu);
     return rc;
@@ -278,6 +288,8 @@ void logdir_forget(struct logdir *d, struct plog *l, bool clean, bool deleted)
         l->next->prev = l->prev;
     if (!deleted && !(logdir_keep_values(d, l) && clean))
         d->clean = false;
+    if (deleted && l->checkpointed > 0)
+        d->stale = true;
     pthread_mutex_unlock(&d->mu);
 }
 
@@ -307,8 +319,8 @@ void plog_close(struct plog *l, bool clean)
     plog_free(l);
 }
 
-/* <name>.<32 hex digits>-delete, the name cut so that it fits. (LocalLog.logDeleteDirName) */
-static void delete_name(char out[DIR_NAME], const char *name)
+/* <name>.<32 hex digits>-<what>, the name cut so that it fits. (LocalLog.logDeleteDirName) */
+static void unique_name(char out[DIR_NAME], const char *name, const char *what)
 {
     uint8_t id[16];
     int n = snprintf(out, DIR_NAME, "%.215s.", name);
@@ -316,7 +328,7 @@ static void delete_name(char out[DIR_NAME], const char *name)
     os_random(id, sizeof id);
     for (int i = 0; i < 16; i++)
         n += snprintf(out + n, (size_t)(DIR_NAME - n), "%02x", id[i]);
-    snprintf(out + n, (size_t)(DIR_NAME - n), "-delete");
+    snprintf(out + n, (size_t)(DIR_NAME - n), "-%s", what);
 }
 
 int plog_delete(struct plog *l, struct kerr *e)
@@ -324,7 +336,7 @@ int plog_delete(struct plog *l, struct kerr *e)
     struct logdir *d = l->dir;
     char to[DIR_NAME];
 
-    delete_name(to, l->name);
+    unique_name(to, l->name, "delete");
     if (os_renameat(d->fd, l->name, d->fd, to) < 0)
         return kerr_sys(e, KE_IO, "%s: rename %s", d->path, l->name);
     if (os_fsync(d->fd) < 0)
@@ -336,12 +348,27 @@ int plog_delete(struct plog *l, struct kerr *e)
     return 0;
 }
 
+bool logdir_remove_unborn(struct logdir *d, const struct logdir_entry *entry)
+{
+    if (!uuid_is_zero(entry->topic_id))
+        return false;
+    /* a directory with anything else in it stays */
+    unlink_in(d->fd, entry->name, PARTITION_METADATA ".tmp");
+    return os_unlinkat(d->fd, entry->name, AT_REMOVEDIR) == 0;
+}
+
 int logdir_set_aside(struct logdir *d, const struct logdir_entry *entry, struct kerr *e)
 {
     char to[DIR_NAME];
+    int rc;
 
     snprintf(to, sizeof to, "%.248s-stray", entry->name);
-    if (os_renameat(d->fd, entry->name, d->fd, to) < 0)
+    rc = os_renameat(d->fd, entry->name, d->fd, to);
+    if (rc < 0 && (errno == ENOTEMPTY || errno == EEXIST)) {
+        unique_name(to, entry->name, "stray");
+        rc = os_renameat(d->fd, entry->name, d->fd, to);
+    }
+    if (rc < 0)
         return kerr_sys(e, KE_IO, "%s: rename %s", d->path, entry->name);
     if (os_fsync(d->fd) < 0)
         return kerr_sys(e, KE_IO, "%s: sync", d->path);

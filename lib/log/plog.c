@@ -298,26 +298,18 @@ int plog_tick(struct plog *l, wall_ms now, struct kerr *e)
     const struct logdir_conf *c = logdir_conf(l->dir);
     mono_ns mono = logdir_mono(l->dir);
     enum flush_want todo;
-    bool offline;
     int rc = 0;
 
     pthread_mutex_lock(&l->am);
-    offline = l->offline;
-    if (!offline) {
+    if (!l->offline) {
         producers_expire(&l->producers, mono_add_ms(mono, -c->producer_expiry_ms));
         if (segment_is_old(l, now))
             rc = plog_roll(l, e);
     }
     pthread_mutex_unlock(&l->am);
-    if (offline) {
-        plog_hold(l);
-        pthread_mutex_lock(&l->am);
-        rc = plog_repair(l, e);
-        pthread_mutex_unlock(&l->am);
-        plog_unhold(l);
-    }
     pthread_mutex_lock(&l->sm);
-    todo = l->conf.flush == PLOG_FLUSH_OS ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
+    todo =
+        l->conf.flush == PLOG_FLUSH_OS && !l->offline ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
     pthread_mutex_unlock(&l->sm);
     plog_flush_start(l, todo);
     return rc;

@@ -45,6 +45,7 @@ struct plog {
     bool offline;      /* a cut has not succeeded yet: repair_to (also read with sm) */
     int64_t repair_to;
     bool repair_fresh;
+    mono_ns repair_next; /* not before; sm */
 
     _Atomic int64_t last_write_ns;
 
@@ -65,7 +66,8 @@ struct plog {
     unsigned dirs_made, dirs_synced; /* names made in the directory, and made durable */
     int hold;
     bool flushing;         /* the task is queued or runs */
-    int64_t covering;      /* up to where the one that runs will get; -1 before it has begun */
+    int64_t covering;      /* up to where the one that runs will get; -1 before it has begun, and
+                              when a cut has made offsets new again */
     bool lingering;        /* in the logdir's queue */
     enum flush_want again; /* what was asked for while flushing or held */
 

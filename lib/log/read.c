@@ -23,10 +23,10 @@ static int begin(struct plog *l, int64_t offset, int64_t bound, struct lookup *u
     pthread_mutex_lock(&l->sm);
     if (bound > l->end)
         bound = l->end;
-    if (offset < l->log_start || offset > l->end || l->segs == 0) {
+    if (offset < l->log_start || offset > l->end) {
         rc = kerr_set(e, KE_RANGE, "%s: offset %lld is not within %lld..%lld", l->name,
                       (long long)offset, (long long)l->log_start, (long long)l->end);
-    } else if (offset >= bound) {
+    } else if (offset >= bound || l->segs == 0) { /* none: a cut has taken the only one */
         rc = 0;
     } else {
         s = l->seg[plog_segment_at(l, offset)];

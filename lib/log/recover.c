@@ -487,6 +487,8 @@ static int load_segment(struct load *d, size_t i, struct kerr *e)
         segment_unref(s);
     else
         d->l->size += s->size;
+    if (rc == 0 && next >= 0 && !d->cut)
+        s->indexes_synced = true;
     return rc;
 }
 

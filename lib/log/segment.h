@@ -48,6 +48,8 @@ struct segment {
     int32_t since_index; /* bytes since the last index entry */
     bool dirty_tail;     /* a failed write may have left bytes behind size */
     bool index_failed;   /* said once */
+    /* flush */
+    bool indexes_synced; /* since it was closed */
 };
 
 /* NULL without memory. One reference. */

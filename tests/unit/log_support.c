@@ -79,6 +79,7 @@ void env_free(struct env *v)
 int env_open(struct env *v, struct kerr *e)
 {
     struct logdir_conf c = {.path = v->path,
+                            .clock = v->clock,
                             .diag = &v->diag,
                             .pool = v->pool,
                             .flush_linger_ns = v->linger_ns,

@@ -24,7 +24,8 @@ struct env {
     struct plog *log;
     struct plog_conf conf;
     int64_t linger_ns;
-    char said[4096]; /* the last diagnostics, one a line */
+    const struct os_clock *clock; /* NULL: the real one */
+    char said[4096];              /* the last diagnostics, one a line */
 };
 
 /* A pool and a scratch directory; conf is the default. */
