@@ -7,6 +7,7 @@
  *     FAULT_WRITE=ERRNO:AFTER:COUNT after AFTER good calls the next COUNT fail (write and its kin)
  *     FAULT_SYNC=ERRNO:AFTER:COUNT  the same for fsync, fdatasync
  *     FAULT_ALLOCATE=ERRNO:AFTER:COUNT   fallocate and its kin
+ *     FAULT_LIE=1                   syncs say that all is well and do nothing
  *     FAULT_SHORT=N                 every N-th write takes only half of its bytes
  *     FAULT_SLOW_WRITE_MS=N FAULT_SLOW_SYNC_MS=N    each call takes that much longer
  *     FAULT_LOG=FILE                a line for each sync, with the seconds of CLOCK_MONOTONIC:
@@ -34,7 +35,7 @@ struct plan {
 };
 
 static struct plan writes, syncs, allocations;
-static long short_every, slow_write_ms, slow_sync_ms;
+static long short_every, slow_write_ms, slow_sync_ms, lie;
 static const char *path_part, *when_file;
 static int log_fd = -1;
 
@@ -67,6 +68,7 @@ __attribute__((constructor)) static void start(void)
     short_every = read_number("FAULT_SHORT");
     slow_write_ms = read_number("FAULT_SLOW_WRITE_MS");
     slow_sync_ms = read_number("FAULT_SLOW_SYNC_MS");
+    lie = read_number("FAULT_LIE");
     if (log)
         log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
@@ -251,7 +253,7 @@ static int do_sync(const char *name, int fd)
         return f(fd);
     note("begin", path, 0);
     pause_ms(slow_sync_ms);
-    rc = strikes(&syncs, &call) ? -1 : f(fd);
+    rc = strikes(&syncs, &call) ? -1 : lie ? 0 : f(fd);
     note("end", path, rc);
     return rc;
 }
