@@ -3,12 +3,10 @@
  * and what Java and librdkafka both take as final for a transactional id is 53.
  */
 #include "broker/dispatch.h"
-#include "broker/reactor.h"
+#include "broker/self.h"
 #include "wire/error.h"
 #include "wire/find_coordinator_request.h"
 #include "wire/find_coordinator_response.h"
-
-#include <stdio.h>
 
 enum key_type { KEY_GROUP, KEY_TRANSACTION, KEY_SHARE };
 
@@ -31,22 +29,19 @@ int handle_find_coordinator(struct request *r)
 {
     struct find_coordinator_request q;
     struct find_coordinator_response m;
-    struct net_addr addr;
+    const struct self self = self_of(r);
     struct buf b = {0};
-    char host[300];
     bool ok = true;
     int rc;
 
     if ((rc = find_coordinator_request_decode(&q, &r->body, r->version)) < 0)
         return rc;
     find_coordinator_response_init(&m);
-    broker_advertised(r->broker, r->listener, &r->connection->local, &addr);
-    snprintf(host, sizeof host, addr.is_unix ? "unix:%s" : "%s", addr.host);
     if (r->version < 4) {
         m.error_code = refusal(r, q.key_type, q.key);
         m.node_id = m.error_code ? -1 : r->broker->conf.node_id;
-        m.host = m.error_code ? slice_str("") : slice_str(host);
-        m.port = m.error_code ? -1 : addr.port;
+        m.host = m.error_code ? slice_str("") : slice_str(self.host);
+        m.port = m.error_code ? -1 : self.port;
     } else {
         m.coordinators.n = q.coordinator_keys.n;
         m.coordinators.v =
@@ -59,8 +54,8 @@ int handle_find_coordinator(struct request *r)
         c->key = q.coordinator_keys.v[i];
         c->error_code = refusal(r, q.key_type, c->key);
         c->node_id = c->error_code ? -1 : r->broker->conf.node_id;
-        c->host = c->error_code ? slice_str("") : slice_str(host);
-        c->port = c->error_code ? -1 : addr.port;
+        c->host = c->error_code ? slice_str("") : slice_str(self.host);
+        c->port = c->error_code ? -1 : self.port;
     }
     request_reply_begin(r, &b);
     request_reply(r, &b, ok ? find_coordinator_response_encode(&m, &b, r->version) : KE_NOMEM);

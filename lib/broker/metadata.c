@@ -1,12 +1,10 @@
 #include "broker/dispatch.h"
 #include "broker/lookup.h"
 #include "broker/propose.h"
-#include "broker/reactor.h"
+#include "broker/self.h"
 #include "wire/error.h"
 #include "wire/metadata_request.h"
 #include "wire/metadata_response.h"
-
-#include <stdio.h>
 
 #define MADE_MAX 1000 /* topics that one request may have made; the others with the next one */
 
@@ -23,17 +21,13 @@ struct answer {
     bool topic_operations, ok;
 };
 
-static void add_self(struct answer *a, struct metadata_response_broker *out, char host[300])
+static void add_self(struct answer *a, struct metadata_response_broker *out,
+                     const struct self *self)
 {
-    struct net_addr addr;
-
-    broker_advertised(a->r->broker, a->r->listener, &a->r->connection->local, &addr);
     metadata_response_broker_init(out);
     out->node_id = a->self;
-    /* a client of a Unix listener stays on it: our own clients understand the address */
-    snprintf(host, 300, addr.is_unix ? "unix:%s" : "%s", addr.host);
-    out->host = slice_str(host);
-    out->port = addr.port;
+    out->host = slice_str(self->host);
+    out->port = self->port;
     a->m.brokers.v = out;
     a->m.brokers.n = 1;
 }
@@ -147,9 +141,10 @@ static void add_topics(struct answer *a, const struct metadata_request *q)
 int handle_metadata(struct request *r)
 {
     struct answer a = {.r = r, .self = r->broker->conf.node_id, .ok = true};
-    struct metadata_response_broker self;
+    const struct self self = self_of(r);
+    struct metadata_response_broker broker;
     struct metadata_request q;
-    char host[300], cluster[UUID_TEXT];
+    char cluster[UUID_TEXT];
     struct buf b = {0};
     int rc;
 
@@ -158,7 +153,7 @@ int handle_metadata(struct request *r)
     metadata_response_init(&a.m);
     a.image = catalog_image(r->broker->catalog);
     a.topic_operations = q.include_topic_authorized_operations;
-    add_self(&a, &self, host);
+    add_self(&a, &broker, &self);
     a.m.cluster_id = slice_str(uuid_format(r->broker->cluster_id, cluster));
     a.m.controller_id = a.self;
     if (q.include_cluster_authorized_operations)

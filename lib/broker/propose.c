@@ -1,5 +1,6 @@
 #include "broker/propose.h"
 
+#include "broker/reactor.h"
 #include "os/random.h"
 #include "wire/error.h"
 
@@ -34,6 +35,47 @@ int propose(struct broker *b, struct slice cmd, struct proposal *p)
 {
     return catalog_propose(b->catalog, cmd, decided, p);
 }
+
+/* ---- the commands of one request ---- */
+
+struct change {
+    struct proposal proposal;
+    struct round *round;
+    int16_t *error;
+};
+
+void round_end(struct round *d)
+{
+    if (--d->open == 0)
+        d->reply(d);
+}
+
+static void change_decided(struct proposal *p)
+{
+    struct change *c = (struct change *)p;
+
+    *c->error = proposal_error(p);
+    round_end(c->round);
+}
+
+void round_propose(struct round *d, struct buf *cmd, int16_t *error)
+{
+    struct change *c = arena_alloc(&d->r->arena, sizeof *c);
+
+    if (c) {
+        c->round = d;
+        c->error = error;
+        c->proposal.done = change_decided;
+        c->proposal.loop = d->r->reactor->loop;
+    }
+    if (c && !cmd->failed && propose(d->r->broker, buf_slice(cmd), &c->proposal) == 0)
+        d->open++;
+    else
+        *error = KAFKA_KAFKA_STORAGE_ERROR;
+    buf_free(cmd);
+}
+
+/* ---- topics ---- */
 
 struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice name,
                                  int32_t partitions)

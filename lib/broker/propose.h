@@ -5,7 +5,7 @@
 #define KCORE_BROKER_PROPOSE_H
 
 #include "base/arena.h"
-#include "broker/core.h"
+#include "broker/request.h"
 
 struct proposal {
     void (*done)(struct proposal *p); /* on loop's thread */
@@ -18,6 +18,22 @@ struct proposal {
 
 /* 0: p->done will be called. */
 int propose(struct broker *b, struct slice cmd, struct proposal *p);
+
+/*
+ * The commands of one request. It starts with open = 1, for the handler itself, which ends that
+ * with round_end(); reply is called when the last of them has been decided, on the request's
+ * reactor.
+ */
+struct round {
+    struct request *r;
+    void (*reply)(struct round *d);
+    int open;
+};
+
+/* Proposes cmd, whose memory is given back; *error becomes what proposal_error() makes of the
+ * outcome. It lives until the reply. */
+void round_propose(struct round *d, struct buf *cmd, int16_t *error);
+void round_end(struct round *d);
 
 /* Nobody waits: a topic made because somebody asked for it, who will ask again. */
 void propose_topic_quietly(struct broker *b, struct slice name);
