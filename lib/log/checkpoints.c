@@ -181,9 +181,24 @@ static int64_t take_down(struct plog *l)
     return l->checkpointed = recovery_point(l);
 }
 
+static int write_starts(struct logdir *d, struct kerr *e)
+{
+    return write_one(d, LOG_START, d->start, d->starts, log_start, true, e);
+}
+
+int logdir_checkpoint_starts(struct logdir *d, struct kerr *e)
+{
+    int rc;
+
+    pthread_mutex_lock(&d->mu);
+    rc = write_starts(d, e);
+    pthread_mutex_unlock(&d->mu);
+    return rc;
+}
+
 int logdir_checkpoint_locked(struct logdir *d, struct kerr *e)
 {
-    int rc = write_one(d, LOG_START, d->start, d->starts, log_start, true, e);
+    int rc = write_starts(d, e);
 
     if (rc == 0)
         rc = write_one(d, RECOVERY, d->recovery, d->recoveries, take_down, false, e);

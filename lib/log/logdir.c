@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -331,6 +332,22 @@ bool logdir_was_clean(const struct logdir *d)
 struct uuid logdir_id(const struct logdir *d)
 {
     return d->id;
+}
+
+struct logdir *plog_dir(const struct plog *l)
+{
+    return l->dir;
+}
+
+int logdir_space(const struct logdir *d, int64_t *total, int64_t *usable, struct kerr *e)
+{
+    struct statvfs v;
+
+    if (fstatvfs(d->fd, &v) < 0)
+        return kerr_sys(e, KE_IO, "%s: statvfs", d->path);
+    *total = (int64_t)(v.f_blocks * v.f_frsize);
+    *usable = (int64_t)(v.f_bavail * v.f_frsize);
+    return 0;
 }
 
 const char *logdir_path(const struct logdir *d)

@@ -61,6 +61,14 @@ int logdir_set_aside(struct logdir *d, const struct logdir_entry *entry, struct 
 /* Removes an entry that got neither an id nor a file before a crash; false when it is another. */
 bool logdir_remove_unborn(struct logdir *d, const struct logdir_entry *entry);
 
+/* The directory that a log lies in. */
+struct logdir *plog_dir(const struct plog *l);
+/* Of the file system: bytes in all, and what we may still use. */
+int logdir_space(const struct logdir *d, int64_t *total, int64_t *usable, struct kerr *e);
+
+/* Writes log-start-offset-checkpoint alone: after it what plog_trim() took away stays away, also
+ * after a crash. */
+int logdir_checkpoint_starts(struct logdir *d, struct kerr *e);
 /* Writes the three checkpoints for all open logs. Called every minute or so, and at the clean stop.
  */
 int logdir_checkpoint(struct logdir *d, struct kerr *e);
