@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "wire/catalog_cluster_id.h"
 #include "wire/catalog_command.h"
+#include "wire/catalog_create_partitions.h"
 #include "wire/catalog_create_topic.h"
 #include "wire/catalog_delete_topic.h"
 #include "wire/catalog_producer_ids.h"
@@ -141,12 +142,13 @@ static void write_ids(struct buf *b, const int32_t *v, int32_t n)
         buf_printf(b, "%s%d", i ? "," : "", v[i]);
 }
 
-static int insert_partitions(struct apply *a, const struct catalog_topic *t)
+/* Those from number from on. */
+static int insert_partitions(struct apply *a, const struct catalog_topic *t, int32_t from)
 {
     struct buf replicas = {0}, isr = {0};
     int rc = 0;
 
-    for (int32_t i = 0; rc == 0 && i < t->partition_count; i++) {
+    for (int32_t i = from; rc == 0 && i < t->partition_count; i++) {
         const struct catalog_partition *p = &t->partitions[i];
         sqlite3_stmt *st = store_statement(a->s, STORE_ADD_PARTITION, a->e);
         write_ids(&replicas, p->replicas, p->replica_count);
@@ -191,7 +193,7 @@ static int insert_topic(struct apply *a, const struct catalog_topic *t)
         store_bind_text(st, 3, t->configs[i].value);
         rc = store_step(a->s, st, a->e);
     }
-    return rc < 0 ? rc : insert_partitions(a, t);
+    return rc < 0 ? rc : insert_partitions(a, t, 0);
 }
 
 static int create_topic(struct apply *a, struct wire_reader *r, int16_t version)
@@ -238,6 +240,61 @@ static int delete_topic(struct apply *a, struct wire_reader *r, int16_t version)
     return rc;
 }
 
+/* The topic with the new partitions behind its own; false without memory. */
+static bool grown(struct apply *a, const struct catalog_topic *old,
+                  const struct catalog_create_partitions *m, struct catalog_topic *t)
+{
+    struct catalog_partition *p =
+        arena_array(&a->arena, (size_t)old->partition_count + (size_t)m->partitions.n, sizeof *p);
+
+    if (!p)
+        return false;
+    memcpy(p, old->partitions, (size_t)old->partition_count * sizeof *p);
+    for (int32_t i = 0; i < m->partitions.n; i++) {
+        const struct catalog_create_partitions_partition *from = &m->partitions.v[i];
+        p[old->partition_count + i] = (struct catalog_partition){
+            .leader = from->leader,
+            .leader_epoch = from->leader_epoch,
+            .partition_epoch = from->partition_epoch,
+            .replicas = from->replicas.v,
+            .replica_count = from->replicas.n,
+            .isr = from->isr.v,
+            .isr_count = from->isr.n,
+            .directory_id = from->directory_id,
+        };
+    }
+    *t = *old;
+    t->partitions = p;
+    t->partition_count += m->partitions.n;
+    return true;
+}
+
+static int create_partitions(struct apply *a, struct wire_reader *r, int16_t version)
+{
+    struct catalog_create_partitions m;
+    const struct catalog_topic *old;
+    struct catalog_topic t;
+    int rc = finish_body(catalog_create_partitions_decode(&m, r, version), r);
+
+    if (rc < 0)
+        return unreadable(a, rc);
+    old = edit_topic_by_id(a->ed, m.topic_id);
+    if (!old)
+        return refuse(a, CATALOG_NO_SUCH_TOPIC);
+    if (m.partitions.n < 1 || m.count > old->partition_count ||
+        m.partitions.n > INT32_MAX - old->partition_count)
+        return refuse(a, CATALOG_INVALID);
+    if (m.count != old->partition_count)
+        return refuse(a, CATALOG_PARTITIONS_EXIST);
+    if (!grown(a, old, &m, &t))
+        return kerr_set(a->e, KE_NOMEM, "create partitions");
+    if (!topic_valid(&t))
+        return refuse(a, CATALOG_INVALID);
+    if (!edit_replace(a->ed, old, &t))
+        return kerr_set(a->e, KE_NOMEM, "create partitions");
+    return insert_partitions(a, &t, m.count);
+}
+
 static int give_producer_ids(struct apply *a, struct wire_reader *r, int16_t version)
 {
     struct catalog_producer_ids m;
@@ -268,6 +325,8 @@ static change_fn change_of(int16_t kind)
         return delete_topic;
     case CATALOG_KIND_PRODUCER_IDS:
         return give_producer_ids;
+    case CATALOG_KIND_CREATE_PARTITIONS:
+        return create_partitions;
     default:
         return NULL;
     }

@@ -63,7 +63,8 @@ enum catalog_result {
     CATALOG_DONE,
     CATALOG_TOPIC_EXISTS, /* by name or by id */
     CATALOG_NO_SUCH_TOPIC,
-    CATALOG_INVALID /* a change that makes no sense: a bad name, no partitions, a block of 0 ids */
+    CATALOG_INVALID, /* a change that makes no sense: a bad name, no partitions, a block of 0 ids */
+    CATALOG_PARTITIONS_EXIST /* the topic has got more partitions meanwhile */
 };
 
 /*

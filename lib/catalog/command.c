@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "wire/catalog_cluster_id.h"
 #include "wire/catalog_command.h"
+#include "wire/catalog_create_partitions.h"
 #include "wire/catalog_create_topic.h"
 #include "wire/catalog_delete_topic.h"
 #include "wire/catalog_producer_ids.h"
@@ -103,6 +104,35 @@ int catalog_cmd_delete_topic(struct buf *b, const struct catalog_stamp *s, struc
 
     return put_command(b, s, CATALOG_KIND_DELETE_TOPIC, CATALOG_DELETE_TOPIC_MAX_VERSION, &body,
                        rc);
+}
+
+int catalog_cmd_create_partitions(struct buf *b, const struct catalog_stamp *s, struct uuid id,
+                                  int32_t count, const struct catalog_partition *more, int32_t n)
+{
+    struct catalog_create_partitions m = {.topic_id = id, .count = count};
+    struct arena a = {0};
+    struct buf body = {0};
+    int rc = KE_NOMEM;
+
+    m.partitions.n = n;
+    m.partitions.v = arena_array(&a, (size_t)n, sizeof *m.partitions.v);
+    for (int32_t i = 0; m.partitions.v && i < n; i++) {
+        struct catalog_create_partitions_partition *to = &m.partitions.v[i];
+        catalog_create_partitions_partition_init(to);
+        to->leader = more[i].leader;
+        to->leader_epoch = more[i].leader_epoch;
+        to->partition_epoch = more[i].partition_epoch;
+        to->replicas.v = (int32_t *)(uintptr_t)more[i].replicas;
+        to->replicas.n = more[i].replica_count;
+        to->isr.v = (int32_t *)(uintptr_t)more[i].isr;
+        to->isr.n = more[i].isr_count;
+        to->directory_id = more[i].directory_id;
+    }
+    if (m.partitions.v)
+        rc = catalog_create_partitions_encode(&m, &body, CATALOG_CREATE_PARTITIONS_MAX_VERSION);
+    arena_free(&a);
+    return put_command(b, s, CATALOG_KIND_CREATE_PARTITIONS, CATALOG_CREATE_PARTITIONS_MAX_VERSION,
+                       &body, rc);
 }
 
 int catalog_cmd_producer_ids(struct buf *b, const struct catalog_stamp *s, int32_t block)

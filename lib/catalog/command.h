@@ -25,6 +25,7 @@ enum catalog_kind {
     CATALOG_KIND_CREATE_TOPIC = 2,
     CATALOG_KIND_DELETE_TOPIC = 3,
     CATALOG_KIND_PRODUCER_IDS = 4,
+    CATALOG_KIND_CREATE_PARTITIONS = 5,
 };
 
 /* Each appends one command to b. 0, KE_NOMEM, or what the encoder finds fault with (KE_TOOBIG).
@@ -33,6 +34,9 @@ enum catalog_kind {
 int catalog_cmd_create_topic(struct buf *b, const struct catalog_stamp *s,
                              const struct catalog_topic *t);
 int catalog_cmd_delete_topic(struct buf *b, const struct catalog_stamp *s, struct uuid id);
+/* count: how many partitions the topic has; the n of more come behind them. */
+int catalog_cmd_create_partitions(struct buf *b, const struct catalog_stamp *s, struct uuid id,
+                                  int32_t count, const struct catalog_partition *more, int32_t n);
 /* value of done() is the first id of the block */
 int catalog_cmd_producer_ids(struct buf *b, const struct catalog_stamp *s, int32_t block);
 /* Only once in the life of a catalog; catalog_open() does it. */

@@ -98,6 +98,17 @@ bool edit_remove(struct edit *ed, const struct catalog_topic *t)
     return true;
 }
 
+bool edit_replace(struct edit *ed, const struct catalog_topic *old, const struct catalog_topic *t)
+{
+    const struct catalog_topic *copy = topic_copy(t); /* before old may go */
+
+    if (copy && edit_remove(ed, old) && push(ed, copy, false))
+        return true;
+    if (copy)
+        topic_release(copy);
+    return false;
+}
+
 /* ---- from an edit to the next image -----------------------------------------------------------
  */
 

@@ -37,6 +37,10 @@ bool edit_add(struct edit *ed, const struct catalog_topic *t);
 /* t as edit_topic_by_id gave it. False without memory. */
 bool edit_remove(struct edit *ed, const struct catalog_topic *t);
 
+/* old as edit_topic_by_id gave it; t, copied, has its name and id. False without memory: then old
+ * may be gone, and the caller undoes its command. */
+bool edit_replace(struct edit *ed, const struct catalog_topic *old, const struct catalog_topic *t);
+
 /* Where a command began, and back to there. Index and hash are not undone: they change last. */
 struct edit_mark {
     size_t n;

@@ -30,6 +30,12 @@ bool catalog_topic_name_valid(struct slice name)
     return true;
 }
 
+bool catalog_topic_name_internal(struct slice name)
+{
+    return slice_eq_str(name, "__consumer_offsets") || slice_eq_str(name, "__transaction_state") ||
+           slice_eq_str(name, "__share_group_state");
+}
+
 /* ---- topics: one allocation each --------------------------------------------------------------
  */
 

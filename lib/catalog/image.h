@@ -63,5 +63,7 @@ void catalog_image_diff(const struct catalog_image *before, const struct catalog
 /* The names that a topic may have: 1 to 249 of [A-Za-z0-9._-], but not "." and ".."
  * (org.apache.kafka.common.internals.Topic). They become the names of directories. */
 bool catalog_topic_name_valid(struct slice name);
+/* Topics of the brokers' own: offsets of groups, states of transactions and share groups. */
+bool catalog_topic_name_internal(struct slice name);
 
 #endif

@@ -274,6 +274,62 @@ static void changes_without_sense_are_refused(void **state)
     buf_free(&cmd);
 }
 
+/* More partitions: behind the old ones, only if there are as many as the proposer thought. */
+static void partitions_are_added_behind(void **state)
+{
+    char *dir = scratch_dir(), *dump, *again;
+    struct catalog *c = open_at(dir);
+    const struct catalog_image *image, *old;
+    const struct catalog_topic *t;
+    struct buf cmd = {0};
+
+    (void)state;
+    cmd_create(&cmd, 1, "t", 1, 2);
+    assert_int_equal(propose(c, &cmd).result, CATALOG_DONE);
+    old = catalog_image(c);
+    cmd_create_partitions(&cmd, 2, 1, 2, 3);
+    assert_int_equal(propose(c, &cmd).result, CATALOG_DONE);
+    cmd_create_partitions(&cmd, 3, 1, 2, 1); /* too late */
+    assert_int_equal(propose(c, &cmd).result, CATALOG_PARTITIONS_EXIST);
+    cmd_create_partitions(&cmd, 4, 1, 6, 1); /* more than there are */
+    assert_int_equal(propose(c, &cmd).result, CATALOG_INVALID);
+    cmd_create_partitions(&cmd, 5, 1, 5, 0);
+    assert_int_equal(propose(c, &cmd).result, CATALOG_INVALID);
+    cmd_create_partitions(&cmd, 6, 9, 1, 1);
+    assert_int_equal(propose(c, &cmd).result, CATALOG_NO_SUCH_TOPIC);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        image = catalog_image(c);
+        assert_int_equal(image->topic_count, 1);
+        t = catalog_topic_by_id(image, uuid_of(1));
+        assert_ptr_equal(t, catalog_topic_by_name(image, slice_str("t")));
+        assert_int_equal(t->partition_count, 5);
+        assert_int_equal(t->config_count, 1);
+        for (int32_t i = 0; i < 5; i++) {
+            assert_int_equal(t->partitions[i].id, i);
+            assert_int_equal(t->partitions[i].leader, i < 2 ? 1 : 3);
+            assert_int_equal(t->partitions[i].leader_epoch, i < 2 ? i : 7 + i - 2);
+            assert_true(uuid_eq(t->partitions[i].directory_id, uuid_of(i < 2 ? 1001 : 2001)));
+        }
+        catalog_image_release(image);
+        catalog_close(c);
+        c = open_at(dir);
+    }
+    assert_int_equal(old->topics[0]->partition_count, 2); /* whoever holds it sees no change */
+    catalog_image_release(old);
+    dump = dump_catalog(dir);
+    cmd_delete(&cmd, 7, 1);
+    assert_int_equal(propose(c, &cmd).result, CATALOG_DONE);
+    again = dump_catalog(dir);
+    assert_non_null(strstr(dump, "|4|3|9|"));
+    assert_null(strstr(again, "|4|3|9|"));
+    free(dump);
+    free(again);
+    catalog_close(c);
+    scratch_remove(dir);
+    free(dir);
+    buf_free(&cmd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +339,7 @@ int main(void)
         cmocka_unit_test(the_hash_is_pinned),
         cmocka_unit_test(unreadable_commands_change_nothing),
         cmocka_unit_test(changes_without_sense_are_refused),
+        cmocka_unit_test(partitions_are_added_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,26 @@ void cmd_delete(struct buf *b, int64_t seq, uint32_t id)
     assert_int_equal(catalog_cmd_delete_topic(b, &s, uuid_of(id)), 0);
 }
 
+void cmd_create_partitions(struct buf *b, int64_t seq, uint32_t id, int32_t count, int32_t n)
+{
+    static const int32_t replicas[] = {3, 1};
+    const struct catalog_stamp s = stamp(seq);
+    struct catalog_partition p[4];
+
+    for (int32_t i = 0; i < n; i++)
+        p[i] = (struct catalog_partition){
+            .leader = 3,
+            .leader_epoch = 7 + i,
+            .replicas = replicas,
+            .isr = replicas,
+            .replica_count = 2,
+            .isr_count = 1,
+            .directory_id = uuid_of(id + 2000),
+        };
+    buf_clear(b);
+    assert_int_equal(catalog_cmd_create_partitions(b, &s, uuid_of(id), count, p, n), 0);
+}
+
 void cmd_producer_ids(struct buf *b, int64_t seq, int32_t count)
 {
     const struct catalog_stamp s = stamp(seq);
@@ -147,7 +167,7 @@ void cmd_random(struct buf *b, struct rng *r)
     char name[16];
 
     snprintf(name, sizeof name, "topic%u", rng_below(r, 20));
-    switch (rng_below(r, 8)) {
+    switch (rng_below(r, 10)) {
     case 0:
     case 1:
         cmd_delete(b, seq, id);
@@ -157,6 +177,10 @@ void cmd_random(struct buf *b, struct rng *r)
         break;
     case 3:
         cmd_two(b, seq, id);
+        break;
+    case 4:
+    case 5:
+        cmd_create_partitions(b, seq, id, (int32_t)rng_below(r, 4), (int32_t)rng_below(r, 3));
         break;
     default:
         cmd_create(b, seq, name, id, (int32_t)rng_below(r, 4));

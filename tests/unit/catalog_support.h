@@ -27,6 +27,8 @@ struct uuid uuid_of(uint32_t n); /* never zero */
 /* A topic with that many partitions; replicas 1, all in sync. */
 void cmd_create(struct buf *b, int64_t seq, const char *name, uint32_t id, int32_t partitions);
 void cmd_delete(struct buf *b, int64_t seq, uint32_t id);
+/* count: of the partitions that there should be; n more. */
+void cmd_create_partitions(struct buf *b, int64_t seq, uint32_t id, int32_t count, int32_t n);
 void cmd_producer_ids(struct buf *b, int64_t seq, int32_t count);
 
 struct rng {
