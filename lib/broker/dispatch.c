@@ -14,7 +14,13 @@ const struct api_entry api_table[] = {
     {API_API_VERSIONS, 0, true, QUOTA_NONE, handle_api_versions},
     {API_CREATE_TOPICS, 2, false, QUOTA_REQUEST, handle_create_topics},
     {API_DELETE_TOPICS, 1, false, QUOTA_REQUEST, handle_delete_topics},
+    {API_DELETE_RECORDS, 0, false, QUOTA_REQUEST, handle_delete_records},
     {API_INIT_PRODUCER_ID, 0, false, QUOTA_REQUEST, handle_init_producer_id},
+    {API_OFFSET_FOR_LEADER_EPOCH, 2, false, QUOTA_REQUEST, handle_offset_for_leader_epoch},
+    {API_DESCRIBE_LOG_DIRS, 1, false, QUOTA_REQUEST, handle_describe_log_dirs},
+    {API_CREATE_PARTITIONS, 0, false, QUOTA_REQUEST, handle_create_partitions},
+    {API_DESCRIBE_CLUSTER, 0, false, QUOTA_REQUEST, handle_describe_cluster},
+    {API_DESCRIBE_TOPIC_PARTITIONS, 0, false, QUOTA_REQUEST, handle_describe_topic_partitions},
     {0, 0, false, QUOTA_NONE, NULL},
 };
 
@@ -33,6 +39,24 @@ bool authz_check(const struct request *r, enum operation op, enum resource kind,
     (void)kind;
     (void)name;
     return true;
+}
+
+int32_t authz_operations(const struct request *r, enum resource kind, struct slice name)
+{
+    static const enum operation topic[] = {
+        OP_READ,  OP_WRITE,    OP_CREATE,           OP_DELETE,
+        OP_ALTER, OP_DESCRIBE, OP_DESCRIBE_CONFIGS, OP_ALTER_CONFIGS};
+    static const enum operation cluster[] = {
+        OP_CREATE,           OP_ALTER,         OP_DESCRIBE,        OP_CLUSTER_ACTION,
+        OP_DESCRIBE_CONFIGS, OP_ALTER_CONFIGS, OP_IDEMPOTENT_WRITE};
+    const enum operation *ops = kind == RES_TOPIC ? topic : cluster;
+    size_t n = kind == RES_TOPIC ? sizeof topic / sizeof *topic : sizeof cluster / sizeof *cluster;
+    int32_t bits = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (authz_check(r, ops[i], kind, name))
+            bits |= 1 << ops[i];
+    return bits;
 }
 
 bool request_keep(struct request *r, ptrdiff_t *moved)

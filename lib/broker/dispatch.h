@@ -36,6 +36,12 @@ int handle_metadata(struct request *r);
 int handle_api_versions(struct request *r);
 int handle_create_topics(struct request *r);
 int handle_delete_topics(struct request *r);
+int handle_delete_records(struct request *r);
+int handle_offset_for_leader_epoch(struct request *r);
+int handle_describe_log_dirs(struct request *r);
+int handle_create_partitions(struct request *r);
+int handle_describe_cluster(struct request *r);
+int handle_describe_topic_partitions(struct request *r);
 int handle_init_producer_id(struct request *r);
 int handle_find_coordinator(struct request *r);
 

@@ -8,10 +8,6 @@
 
 #define MADE_MAX 1000 /* topics that one request may have made; the others with the next one */
 
-/* Bits of AclOperation: everything that can be asked of a topic, of the cluster. */
-#define TOPIC_OPERATIONS   (1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11)
-#define CLUSTER_OPERATIONS (1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12)
-
 struct answer {
     struct request *r;
     const struct catalog_image *image;
@@ -58,10 +54,9 @@ static void add_topic(struct answer *a, const struct catalog_topic *t,
 {
     out->name = t->name;
     out->topic_id = t->id;
-    out->is_internal =
-        slice_eq_str(t->name, "__consumer_offsets") || slice_eq_str(t->name, "__transaction_state");
+    out->is_internal = catalog_topic_name_internal(t->name);
     if (a->topic_operations)
-        out->topic_authorized_operations = TOPIC_OPERATIONS;
+        out->topic_authorized_operations = authz_operations(a->r, RES_TOPIC, t->name);
     out->partitions.n = t->partition_count;
     out->partitions.v =
         arena_array(&a->r->arena, (size_t)t->partition_count, sizeof *out->partitions.v);
@@ -157,7 +152,7 @@ int handle_metadata(struct request *r)
     a.m.cluster_id = slice_str(uuid_format(r->broker->cluster_id, cluster));
     a.m.controller_id = a.self;
     if (q.include_cluster_authorized_operations)
-        a.m.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        a.m.cluster_authorized_operations = authz_operations(r, RES_CLUSTER, slice_str(""));
     add_topics(&a, &q);
     request_reply_begin(r, &b);
     rc = KE_NOMEM;

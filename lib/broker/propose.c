@@ -41,59 +41,93 @@ int propose(struct broker *b, struct slice cmd, struct proposal *p)
 struct change {
     struct proposal proposal;
     struct round *round;
-    int16_t *error;
+    struct round_change what;
 };
 
-void round_end(struct round *d)
+static void answer(struct round *d)
 {
-    if (--d->open == 0)
-        d->reply(d);
+    struct buf b = {0};
+    int rc;
+
+    net_timer_clear(&d->timer);
+    d->answered = true;
+    request_reply_begin(d->r, &b);
+    rc = d->encode(d, &b);
+    if (d->open == 0)
+        request_reply(d->r, &b, rc);
+    else
+        request_answer(d->r, &b, rc);
+}
+
+/* One command less is open; the last one ends the request. */
+static void close_one(struct round *d)
+{
+    if (--d->open > 0)
+        return;
+    if (d->answered)
+        request_end(d->r);
+    else
+        answer(d);
+}
+
+static void timed_out(struct net_timer *timer)
+{
+    answer((struct round *)((char *)timer - offsetof(struct round, timer)));
+}
+
+void round_init(struct round *d, struct request *r, int (*encode)(struct round *d, struct buf *b))
+{
+    *d = (struct round){.r = r, .encode = encode, .open = 1};
+    net_timer_init(&d->timer, r->reactor->loop, timed_out);
 }
 
 static void change_decided(struct proposal *p)
 {
     struct change *c = (struct change *)p;
 
-    *c->error = proposal_error(p);
-    round_end(c->round);
+    plan_coming(c->round->r->broker, -c->what.topics, -c->what.partitions);
+    *c->what.error = proposal_error(p);
+    if (p->err == 0 && p->result == CATALOG_NO_SUCH_TOPIC && c->what.no_topic)
+        *c->what.error = c->what.no_topic;
+    close_one(c->round);
 }
 
-void round_propose(struct round *d, struct buf *cmd, int16_t *error)
+void round_propose(struct round *d, struct buf *cmd, const struct round_change *what)
 {
     struct change *c = arena_alloc(&d->r->arena, sizeof *c);
 
-    if (c) {
-        c->round = d;
-        c->error = error;
-        c->proposal.done = change_decided;
-        c->proposal.loop = d->r->reactor->loop;
-    }
-    if (c && !cmd->failed && propose(d->r->broker, buf_slice(cmd), &c->proposal) == 0)
+    *what->error = KAFKA_REQUEST_TIMED_OUT;
+    if (c)
+        *c = (struct change){.proposal = {.done = change_decided, .loop = d->r->reactor->loop},
+                             .round = d,
+                             .what = *what};
+    if (c && !cmd->failed && propose(d->r->broker, buf_slice(cmd), &c->proposal) == 0) {
         d->open++;
-    else
-        *error = KAFKA_KAFKA_STORAGE_ERROR;
+        plan_coming(d->r->broker, what->topics, what->partitions);
+    } else {
+        *what->error = KAFKA_KAFKA_STORAGE_ERROR;
+    }
     buf_free(cmd);
+}
+
+void round_wait(struct round *d, int32_t timeout_ms)
+{
+    if (d->open > 1 && timeout_ms > 0)
+        net_timer_set(&d->timer, timeout_ms); /* without memory for it there is no hurry */
+    close_one(d);
 }
 
 /* ---- topics ---- */
 
-struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice name,
-                                 int32_t partitions)
+struct catalog_partition *plan_partitions(struct broker *b, struct arena *a, int32_t n)
 {
-    struct catalog_topic *t = arena_alloc(a, sizeof *t);
-    struct catalog_partition *p = arena_array(a, (size_t)partitions, sizeof *p);
+    struct catalog_partition *p = arena_array(a, (size_t)n, sizeof *p);
     int32_t *self = arena_alloc(a, sizeof *self);
 
-    if (!t || !p || !self)
+    if (!p || !self)
         return NULL;
     *self = b->conf.node_id;
-    t->name = name;
-    do
-        os_random(&t->id, sizeof t->id);
-    while (uuid_is_zero(t->id));
-    t->partitions = p;
-    t->partition_count = partitions;
-    for (int32_t i = 0; i < partitions; i++)
+    for (int32_t i = 0; i < n; i++)
         p[i] = (struct catalog_partition){
             .id = i,
             .leader = *self,
@@ -105,13 +139,37 @@ struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice
             .directory_id =
                 logdir_id(b->dirs[(partitions_count(&b->partitions) + i) % b->dir_count]),
         };
+    return p;
+}
+
+struct catalog_topic *plan_topic(struct broker *b, struct arena *a, struct slice name,
+                                 int32_t partitions)
+{
+    struct catalog_topic *t = arena_alloc(a, sizeof *t);
+    struct catalog_partition *p = plan_partitions(b, a, partitions);
+
+    if (!t || !p)
+        return NULL;
+    t->name = name;
+    do
+        os_random(&t->id, sizeof t->id);
+    while (uuid_is_zero(t->id));
+    t->partitions = p;
+    t->partition_count = partitions;
     return t;
 }
 
-void plan_coming(struct broker *b, int32_t partitions, int sign)
+void plan_coming(struct broker *b, int32_t topics, int32_t partitions)
 {
-    atomic_fetch_add(&b->topics_coming, sign);
-    atomic_fetch_add(&b->partitions_coming, sign * partitions);
+    atomic_fetch_add(&b->topics_coming, topics);
+    atomic_fetch_add(&b->partitions_coming, partitions);
+}
+
+bool plan_too_many(struct broker *b, int32_t partitions)
+{
+    return (int64_t)partitions_count(&b->partitions) + atomic_load(&b->partitions_coming) +
+               partitions >
+           b->conf.partitions_max;
 }
 
 static bool collide(struct slice a, struct slice b)
@@ -134,9 +192,7 @@ int16_t plan_refusal(struct broker *b, const struct catalog_image *image, struct
     if (catalog_topic_by_name(image, name))
         return KAFKA_TOPIC_ALREADY_EXISTS;
     if (image->topic_count + atomic_load(&b->topics_coming) >= b->conf.topics_max ||
-        (int64_t)partitions_count(&b->partitions) + atomic_load(&b->partitions_coming) +
-                partitions >
-            b->conf.partitions_max)
+        plan_too_many(b, partitions))
         return KAFKA_POLICY_VIOLATION;
     if (memchr(name.p, '.', name.n) || memchr(name.p, '_', name.n))
         for (int32_t i = 0; i < image->topic_count; i++)
@@ -164,7 +220,7 @@ static bool quiet_begin(struct quiet *q)
     first = !hash_get(&b->quiet, name) && hash_put(&b->quiet, name, q, NULL);
     pthread_mutex_unlock(&b->quiet_mu);
     if (first)
-        plan_coming(b, q->partitions, 1);
+        plan_coming(b, 1, q->partitions);
     return first;
 }
 
@@ -172,7 +228,7 @@ static void quiet_end(struct quiet *q)
 {
     struct broker *b = q->broker;
 
-    plan_coming(b, q->partitions, -1);
+    plan_coming(b, -1, -q->partitions);
     pthread_mutex_lock(&b->quiet_mu);
     hash_del(&b->quiet, slice_of(q->name, q->n));
     pthread_mutex_unlock(&b->quiet_mu);
@@ -218,6 +274,8 @@ int16_t proposal_error(const struct proposal *p)
         return 0;
     case CATALOG_TOPIC_EXISTS:
         return KAFKA_TOPIC_ALREADY_EXISTS;
+    case CATALOG_PARTITIONS_EXIST:
+        return KAFKA_INVALID_PARTITIONS;
     case CATALOG_NO_SUCH_TOPIC:
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     default:

@@ -59,13 +59,17 @@ void request_kill(struct request *r, const char *why);
 /* Frees r whose answer has been sent by other means. */
 void request_end(struct request *r);
 
+/* The numbers of Kafka's AclOperation. */
 enum operation {
-    OP_READ,
+    OP_READ = 3,
     OP_WRITE,
     OP_CREATE,
     OP_DELETE,
+    OP_ALTER,
     OP_DESCRIBE,
     OP_CLUSTER_ACTION,
+    OP_DESCRIBE_CONFIGS,
+    OP_ALTER_CONFIGS,
     OP_IDEMPOTENT_WRITE
 };
 enum resource { RES_TOPIC, RES_GROUP, RES_CLUSTER, RES_TRANSACTIONAL_ID };
@@ -73,5 +77,9 @@ enum resource { RES_TOPIC, RES_GROUP, RES_CLUSTER, RES_TRANSACTIONAL_ID };
 /* May the principal do that? Everybody may, until there are ACLs; every handler asks for every
  * resource. */
 bool authz_check(const struct request *r, enum operation op, enum resource kind, struct slice name);
+
+/* What the principal may do there, as the bits of Kafka's AclOperation: the answer to "include
+ * authorized operations". Topics and the cluster. */
+int32_t authz_operations(const struct request *r, enum resource kind, struct slice name);
 
 #endif

@@ -5,8 +5,7 @@
  */
 #include "broker/dispatch.h"
 #include "broker/propose.h"
-#include "broker/reactor.h"
-#include "broker/topic_conf.h"
+#include "broker/settings.h"
 #include "wire/create_topics_request.h"
 #include "wire/create_topics_response.h"
 #include "wire/delete_topics_request.h"
@@ -15,26 +14,12 @@
 
 #include <stdlib.h>
 
-enum config_source { SOURCE_TOPIC = 1, SOURCE_STATIC_BROKER = 4, SOURCE_DEFAULT = 5 };
-
 #define PARTITIONS_MAX 10000 /* in one request, as in Kafka */
 
-struct change {
-    struct proposal proposal;
-    struct batch *batch;
-    int16_t *error;
-    int32_t partitions; /* that come with it */
-    bool by_id;         /* the topic was named by its id */
-};
-
-/* The commands of one request that are still open. */
 struct batch {
-    struct request *r;
-    int open;
-    bool create, answered;
+    struct round round;
     struct create_topics_response created;
     struct delete_topics_response deleted;
-    struct net_timer timer;
 };
 
 /* What was refused has a message, and nothing of what would have been. */
@@ -57,97 +42,32 @@ static void say_why(struct batch *t)
     }
 }
 
-static void reply(struct batch *t)
+static int encode_created(struct round *d, struct buf *b)
 {
-    struct request *r = t->r;
-    struct buf b = {0};
-    int rc;
+    struct batch *t = (struct batch *)d;
 
-    net_timer_clear(&t->timer);
-    t->answered = true;
     say_why(t);
-    request_reply_begin(r, &b);
-    rc = t->create ? create_topics_response_encode(&t->created, &b, r->version)
-                   : delete_topics_response_encode(&t->deleted, &b, r->version);
-    if (t->open == 0)
-        request_reply(r, &b, rc);
-    else
-        request_answer(r, &b, rc);
+    return create_topics_response_encode(&t->created, b, d->r->version);
 }
 
-/* One command less is open; the last one ends the request. */
-static void close_one(struct batch *t)
+static int encode_deleted(struct round *d, struct buf *b)
 {
-    if (--t->open > 0)
-        return;
-    if (t->answered)
-        request_end(t->r);
-    else
-        reply(t);
+    struct batch *t = (struct batch *)d;
+
+    say_why(t);
+    return delete_topics_response_encode(&t->deleted, b, d->r->version);
 }
 
-static void decided(struct proposal *p)
-{
-    struct change *c = (struct change *)p;
-    struct batch *t = c->batch;
-
-    if (t->create)
-        plan_coming(t->r->broker, c->partitions, -1);
-    *c->error = proposal_error(p);
-    if (*c->error == KAFKA_UNKNOWN_TOPIC_OR_PARTITION && c->by_id)
-        *c->error = KAFKA_UNKNOWN_TOPIC_ID;
-    close_one(t);
-}
-
-static void timed_out(struct net_timer *timer)
-{
-    reply((struct batch *)((char *)timer - offsetof(struct batch, timer)));
-}
-
-/* The changes are on their way: the function that made them holds one of the open ones. */
-static void wait_for_all(struct batch *t, int32_t timeout_ms)
-{
-    if (t->open > 1 && timeout_ms > 0)
-        net_timer_set(&t->timer, timeout_ms); /* without memory for it there is no hurry */
-    close_one(t);
-}
-
-static struct batch *batch_new(struct request *r, bool create)
+static struct batch *batch_new(struct request *r, int (*encode)(struct round *d, struct buf *b))
 {
     struct batch *t = arena_alloc(&r->arena, sizeof *t);
 
     if (!t)
         return NULL;
-    t->r = r;
-    t->create = create;
-    t->open = 1;
+    round_init(&t->round, r, encode);
     create_topics_response_init(&t->created);
     delete_topics_response_init(&t->deleted);
-    net_timer_init(&t->timer, r->reactor->loop, timed_out);
     return t;
-}
-
-/* cmd's memory is given back. Until the catalog has decided, *error is that it has not. */
-static void submit(struct batch *t, struct buf *cmd, int32_t partitions, bool by_id, int16_t *error)
-{
-    struct change *c = arena_alloc(&t->r->arena, sizeof *c);
-
-    *error = KAFKA_REQUEST_TIMED_OUT;
-    if (c) {
-        *c = (struct change){.proposal = {.done = decided, .loop = t->r->reactor->loop},
-                             .batch = t,
-                             .error = error,
-                             .partitions = partitions,
-                             .by_id = by_id};
-    }
-    if (c && !cmd->failed && propose(t->r->broker, buf_slice(cmd), &c->proposal) == 0) {
-        t->open++;
-        if (t->create)
-            plan_coming(t->r->broker, partitions, 1);
-    } else {
-        *error = KAFKA_KAFKA_STORAGE_ERROR;
-    }
-    buf_free(cmd);
 }
 
 /* ---- create ---- */
@@ -245,26 +165,6 @@ static int16_t check_configs(struct request *r, const creatable *t, created *out
     return 0;
 }
 
-/* The value that a setting has without the topic's own, and where it is from. */
-static struct slice default_of(const struct broker *b, const struct topic_conf_key *k,
-                               int8_t *source)
-{
-    struct slice s = buf_slice(&b->conf.topic_defaults), found = slice_str(k->value);
-    size_t name = strlen(k->name);
-
-    *source = SOURCE_DEFAULT;
-    while (s.n > 0) {
-        const uint8_t *end = memchr(s.p, '\n', s.n);
-        size_t n = end ? (size_t)(end - s.p) : s.n;
-        if (n > name && memcmp(s.p, k->name, name) == 0 && s.p[name] == '=') {
-            found = slice_of(s.p + name + 1, n - name - 1);
-            *source = SOURCE_STATIC_BROKER;
-        }
-        s = slice_of(s.p + n + (end != NULL), s.n - n - (end != NULL));
-    }
-    return found;
-}
-
 static bool list_configs(struct request *r, const struct catalog_topic *t, created *out)
 {
     int32_t n = 0;
@@ -277,7 +177,7 @@ static bool list_configs(struct request *r, const struct catalog_topic *t, creat
         struct create_topics_response_creatable_topic_configs *c = &out->configs.v[i];
         create_topics_response_creatable_topic_configs_init(c);
         c->name = slice_str(topic_conf_keys[i].name);
-        c->value = default_of(r->broker, &topic_conf_keys[i], &c->config_source);
+        c->value = setting_default(r->broker, &topic_conf_keys[i], &c->config_source);
         for (int32_t k = 0; k < t->config_count; k++)
             if (slice_eq(t->configs[k].name, c->name)) {
                 c->value = t->configs[k].value;
@@ -334,7 +234,7 @@ static bool too_many(const struct request *r, const struct create_topics_request
 static int16_t create_one(struct batch *t, const creatable *w, bool validate_only,
                           const struct catalog_image *image, created *out)
 {
-    struct broker *b = t->r->broker;
+    struct broker *b = t->round.r->broker;
     struct catalog_stamp stamp = broker_stamp(b);
     struct catalog_config *configs = NULL;
     struct catalog_topic *topic;
@@ -342,34 +242,36 @@ static int16_t create_one(struct batch *t, const creatable *w, bool validate_onl
     int32_t partitions;
     int16_t err;
 
-    if (!authz_check(t->r, OP_CREATE, RES_TOPIC, w->name))
+    if (!authz_check(t->round.r, OP_CREATE, RES_TOPIC, w->name))
         return KAFKA_TOPIC_AUTHORIZATION_FAILED;
-    if ((err = check_numbers(t->r, w, out, &partitions)) != 0 ||
+    if ((err = check_numbers(t->round.r, w, out, &partitions)) != 0 ||
         (err = plan_refusal(b, image, w->name, partitions)) != 0 ||
-        (err = check_configs(t->r, w, out, &configs)) != 0)
+        (err = check_configs(t->round.r, w, out, &configs)) != 0)
         return err;
-    topic = plan_topic(b, &t->r->arena, out->name, partitions);
+    topic = plan_topic(b, &t->round.r->arena, out->name, partitions);
     if (!topic)
         return KAFKA_UNKNOWN_SERVER_ERROR;
     topic->configs = configs;
     topic->config_count = w->configs.n;
     out->num_partitions = partitions;
     out->replication_factor = 1;
-    if (t->r->version >= 5 && !list_configs(t->r, topic, out))
+    if (t->round.r->version >= 5 && !list_configs(t->round.r, topic, out))
         return KAFKA_UNKNOWN_SERVER_ERROR;
     if (validate_only)
         return 0;
     out->topic_id = topic->id;
     if (catalog_cmd_create_topic(&cmd, &stamp, topic) < 0)
         cmd.failed = true;
-    submit(t, &cmd, partitions, false, &out->error_code);
+    round_propose(
+        &t->round, &cmd,
+        &(struct round_change){.topics = 1, .partitions = partitions, .error = &out->error_code});
     return out->error_code;
 }
 
 static void create_all(struct batch *t, const struct create_topics_request *q, const bool *repeated)
 {
-    const struct catalog_image *image = catalog_image(t->r->broker->catalog);
-    bool much = too_many(t->r, q);
+    const struct catalog_image *image = catalog_image(t->round.r->broker->catalog);
+    bool much = too_many(t->round.r, q);
 
     for (int32_t i = 0; i < q->topics.n; i++) {
         created *out = &t->created.topics.v[i];
@@ -378,7 +280,7 @@ static void create_all(struct batch *t, const struct create_topics_request *q, c
         out->num_partitions = out->replication_factor = -1;
         out->configs.n = -1;
         out->error_message = (struct slice){NULL, 0};
-        out->name = arena_dup(&t->r->arena, q->topics.v[i].name, &ok);
+        out->name = arena_dup(&t->round.r->arena, q->topics.v[i].name, &ok);
         if (!ok)
             out->error_code = KAFKA_UNKNOWN_SERVER_ERROR;
         else if (much)
@@ -402,7 +304,7 @@ int handle_create_topics(struct request *r)
 
     if ((rc = create_topics_request_decode(&q, &r->body, r->version)) < 0)
         return rc;
-    t = batch_new(r, true);
+    t = batch_new(r, encode_created);
     repeated = find_repeated(r, &q);
     if (t) {
         t->created.topics.n = q.topics.n;
@@ -413,7 +315,7 @@ int handle_create_topics(struct request *r)
         return 0;
     }
     create_all(t, &q, repeated);
-    wait_for_all(t, q.timeout_ms);
+    round_wait(&t->round, q.timeout_ms);
     return 0;
 }
 
@@ -426,35 +328,37 @@ static int16_t delete_one(struct batch *t, const struct catalog_image *image, bo
 {
     const struct catalog_topic *topic =
         by_id ? catalog_topic_by_id(image, out->topic_id) : catalog_topic_by_name(image, out->name);
-    struct catalog_stamp stamp = broker_stamp(t->r->broker);
+    struct catalog_stamp stamp = broker_stamp(t->round.r->broker);
     struct buf cmd = {0};
     bool ok = true;
 
-    if (!authz_check(t->r, OP_DELETE, RES_TOPIC, topic ? topic->name : out->name))
+    if (!authz_check(t->round.r, OP_DELETE, RES_TOPIC, topic ? topic->name : out->name))
         return by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_TOPIC_AUTHORIZATION_FAILED;
     if (!topic)
         return by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    if (!t->r->broker->conf.delete_topics)
-        return t->r->version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
-    out->name = arena_dup(&t->r->arena, topic->name, &ok);
+    if (!t->round.r->broker->conf.delete_topics)
+        return t->round.r->version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
+    out->name = arena_dup(&t->round.r->arena, topic->name, &ok);
     out->topic_id = topic->id;
     if (!ok || catalog_cmd_delete_topic(&cmd, &stamp, topic->id) < 0)
         cmd.failed = true;
-    submit(t, &cmd, 0, by_id, &out->error_code);
+    round_propose(&t->round, &cmd,
+                  &(struct round_change){.no_topic = by_id ? KAFKA_UNKNOWN_TOPIC_ID : 0,
+                                         .error = &out->error_code});
     return out->error_code;
 }
 
 static void delete_all(struct batch *t, const struct delete_topics_request *q)
 {
-    const struct catalog_image *image = catalog_image(t->r->broker->catalog);
-    bool states = t->r->version >= 6; /* names or ids */
+    const struct catalog_image *image = catalog_image(t->round.r->broker->catalog);
+    bool states = t->round.r->version >= 6; /* names or ids */
 
     for (int32_t i = 0; i < t->deleted.responses.n; i++) {
         deleted *out = &t->deleted.responses.v[i];
         struct slice name = states ? q->topics.v[i].name : q->topic_names.v[i];
         bool ok = true;
         delete_topics_response_deletable_topic_result_init(out);
-        out->name = arena_dup(&t->r->arena, name, &ok);
+        out->name = arena_dup(&t->round.r->arena, name, &ok);
         if (states)
             out->topic_id = q->topics.v[i].topic_id;
         if (!ok)
@@ -477,7 +381,7 @@ int handle_delete_topics(struct request *r)
     if ((rc = delete_topics_request_decode(&q, &r->body, r->version)) < 0)
         return rc;
     n = r->version >= 6 ? q.topics.n : q.topic_names.n;
-    t = batch_new(r, false);
+    t = batch_new(r, encode_deleted);
     if (t) {
         t->deleted.responses.n = n;
         t->deleted.responses.v = arena_array(&r->arena, (size_t)n, sizeof(deleted));
@@ -487,6 +391,6 @@ int handle_delete_topics(struct request *r)
         return 0;
     }
     delete_all(t, &q);
-    wait_for_all(t, q.timeout_ms);
+    round_wait(&t->round, q.timeout_ms);
     return 0;
 }
