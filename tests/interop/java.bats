@@ -110,3 +110,10 @@ older() { # VERSION
 
 @test "kafka-clients 3.9.1" { older 3.9.1; }
 @test "kafka-clients 2.8.2" { older 2.8.2; }
+
+@test "each API in each listed version: Kafka's parser reads the answers to their last byte" {
+	start_broker
+	$KCORE_JAVA kcore.Answers "$BROKER" 100 >answers
+	cat answers
+	[ "$(grep -c '^ok' answers)" = "$(sed -n 's/^1\.\.//p' answers)" ]
+}

@@ -1,10 +1,6 @@
 package kcore;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.NullNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.PrintStream;
 import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
@@ -13,7 +9,6 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HexFormat;
 import java.util.Random;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
@@ -29,14 +24,14 @@ import org.apache.kafka.common.protocol.types.RawTaggedField;
  * column is the same message with tagged fields that nobody knows in every struct, or "-".
  */
 public final class Vectors {
-    private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
     private static final int RANDOM_PER_VERSION = 2;
 
     private final Random random;
-    private boolean large; // this message is to have one long array
+    private final Fill fill;
 
     private Vectors(long seed) {
         random = new Random(seed);
+        fill = new Fill(random);
     }
 
     public static void main(String[] args) throws Exception {
@@ -59,8 +54,8 @@ public final class Vectors {
 
         line(out, s, version, "default", (Message) data.getConstructor().newInstance(), write);
         for (int i = 0; i < RANDOM_PER_VERSION; i++) {
-            large = i == 0 && (version == s.flexible.first() || version == s.versions.last());
-            Message m = (Message) read.invoke(null, struct(s.fields, version), version);
+            fill.large = i == 0 && (version == s.flexible.first() || version == s.versions.last());
+            Message m = (Message) read.invoke(null, fill.struct(s.fields, version), version);
             line(out, s, version, "random", m, write);
         }
     }
@@ -101,7 +96,7 @@ public final class Vectors {
         for (Schema.Field f : fields) {
             if (!f.isStruct() || !f.versions.contains(version))
                 continue;
-            Object inside = m.getClass().getMethod(camel(f)).invoke(m);
+            Object inside = m.getClass().getMethod(Fill.camel(f)).invoke(m);
             // A tagged field that has its default is not written; with a tag inside it would be.
             if (f.tagged.contains(version) && !f.array
                     && inside.equals(inside.getClass().getConstructor().newInstance()))
@@ -112,79 +107,5 @@ public final class Vectors {
             else if (inside != null)
                 addUnknownTags((Message) inside, f.fields, version);
         }
-    }
-
-    private static String camel(Schema.Field f) {
-        return Character.toLowerCase(f.name.charAt(0)) + f.name.substring(1);
-    }
-
-    // ---- random values, as the converter reads them ---------------------------------------------
-
-    private ObjectNode struct(Iterable<Schema.Field> fields, short version) {
-        ObjectNode o = JSON.objectNode();
-        for (Schema.Field f : fields) {
-            if (!f.versions.contains(version) || (f.tagged.contains(version) && random.nextInt(3) == 0))
-                continue;
-            o.set(camel(f), value(f, version));
-        }
-        return o;
-    }
-
-    private JsonNode value(Schema.Field f, short version) {
-        if (f.nullable.contains(version) && random.nextInt(4) == 0)
-            return NullNode.getInstance();
-        if (!f.array)
-            return single(f, version);
-        int n = random.nextInt(10) == 0 ? 4 : random.nextInt(3);
-        if (large && f.fields.stream().noneMatch(e -> e.array || e.isStruct())) {
-            n = 130 + random.nextInt(20); // past the first byte of a compact length
-            large = false;
-        }
-        ArrayNode a = JSON.arrayNode();
-        for (int i = 0; i < n; i++)
-            a.add(single(f, version));
-        return a;
-    }
-
-    private JsonNode single(Schema.Field f, short version) {
-        if (f.isStruct())
-            return struct(f.fields, version);
-        return switch (f.type) {
-            case "bool" -> JSON.booleanNode(random.nextBoolean());
-            case "int8" -> JSON.numberNode((byte) integer(8));
-            case "int16" -> JSON.numberNode((short) integer(16));
-            case "int32" -> JSON.numberNode((int) integer(32));
-            case "int64" -> JSON.numberNode(integer(64));
-            case "uuid" -> JSON.textNode(new Uuid(random.nextLong(), random.nextLong()).toString());
-            case "string" -> JSON.textNode(string());
-            case "bytes", "records" -> JSON.binaryNode(run());
-            default -> throw new IllegalStateException(f.type);
-        };
-    }
-
-    private long integer(int bits) {
-        long most = -1L >>> (65 - bits);
-        return switch (random.nextInt(6)) {
-            case 0 -> most;
-            case 1 -> -most - 1;
-            case 2 -> -1;
-            case 3 -> random.nextInt(100);
-            default -> random.nextLong() >> (64 - bits);
-        };
-    }
-
-    private String string() {
-        String[] piece = {"a", "B", "0", ".", "-", "_", " ", "\"", "\u00e9", "\u4e2d", "\ud83d\ude00", "\n"};
-        int n = random.nextInt(16) == 0 ? 126 + random.nextInt(4) : random.nextInt(8);
-        StringBuilder s = new StringBuilder();
-        for (int i = 0; i < n; i++)
-            s.append(n > 8 ? "x" : piece[random.nextInt(piece.length)]);
-        return s.toString();
-    }
-
-    private byte[] run() {
-        byte[] b = new byte[random.nextInt(8) == 0 ? 150 : random.nextInt(20)];
-        random.nextBytes(b);
-        return b;
     }
 }
