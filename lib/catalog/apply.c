@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "wire/catalog_alter_configs.h"
 #include "wire/catalog_cluster_id.h"
 #include "wire/catalog_command.h"
 #include "wire/catalog_create_partitions.h"
@@ -295,6 +296,171 @@ static int create_partitions(struct apply *a, struct wire_reader *r, int16_t ver
     return insert_partitions(a, &t, m.count);
 }
 
+/* ---- settings ---- */
+
+struct settings {
+    struct catalog_config *v; /* sorted */
+    int32_t n;
+};
+
+static const struct catalog_config *find_config(const struct settings *s, struct slice name)
+{
+    for (int32_t i = 0; i < s->n; i++)
+        if (slice_eq(s->v[i].name, name))
+            return &s->v[i];
+    return NULL;
+}
+
+static bool named(const struct catalog_alter_configs *m, struct slice name)
+{
+    for (int32_t i = 0; i < m->changes.n; i++)
+        if (slice_eq(m->changes.v[i].name, name))
+            return true;
+    return false;
+}
+
+/* CATALOG_DONE, or why not: a name that is none or there twice, or a value that was another. */
+static enum catalog_result changes_valid(const struct settings *old,
+                                         const struct catalog_alter_configs *m)
+{
+    for (int32_t i = 0; i < m->changes.n; i++) {
+        const struct catalog_alter_configs_change *c = &m->changes.v[i];
+        const struct catalog_config *have = find_config(old, c->name);
+        if (c->name.n == 0)
+            return CATALOG_INVALID;
+        for (int32_t k = 0; k < i; k++)
+            if (slice_eq(m->changes.v[k].name, c->name))
+                return CATALOG_INVALID;
+        if (c->checked && (have ? slice_is_null(c->was) || !slice_eq(have->value, c->was)
+                                : !slice_is_null(c->was)))
+            return CATALOG_CONFLICT;
+    }
+    return CATALOG_DONE;
+}
+
+/* What old becomes; false without memory. */
+static bool changed_settings(struct apply *a, const struct settings *old,
+                             const struct catalog_alter_configs *m, struct settings *out)
+{
+    out->n = 0;
+    out->v = arena_array(&a->arena, (size_t)old->n + (size_t)m->changes.n, sizeof *out->v);
+    if (!out->v)
+        return false;
+    for (int32_t i = 0; i < old->n; i++)
+        if (!m->replace && !named(m, old->v[i].name))
+            out->v[out->n++] = old->v[i];
+    for (int32_t i = 0; i < m->changes.n; i++)
+        if (!slice_is_null(m->changes.v[i].value))
+            out->v[out->n++] = (struct catalog_config){m->changes.v[i].name, m->changes.v[i].value};
+    qsort(out->v, (size_t)out->n, sizeof *out->v, order_configs);
+    return true;
+}
+
+/* The rows of one owner, a topic's id or a broker, are written anew. */
+static int write_settings(struct apply *a, enum store_statement drop, enum store_statement add,
+                          struct slice owner, const struct settings *s)
+{
+    sqlite3_stmt *st = store_statement(a->s, drop, a->e);
+    int rc;
+
+    if (!st)
+        return store_error(a->s, "drop configs", a->e);
+    store_bind_text(st, 1, owner);
+    rc = store_step(a->s, st, a->e);
+    for (int32_t i = 0; rc == 0 && i < s->n; i++) {
+        st = store_statement(a->s, add, a->e);
+        if (!st)
+            return store_error(a->s, "add a config", a->e);
+        store_bind_text(st, 1, owner);
+        store_bind_text(st, 2, s->v[i].name);
+        store_bind_text(st, 3, s->v[i].value);
+        rc = store_step(a->s, st, a->e);
+    }
+    return rc;
+}
+
+static int alter_topic(struct apply *a, const struct catalog_alter_configs *m)
+{
+    const struct catalog_topic *old = edit_topic_by_id(a->ed, m->topic_id);
+    char id[UUID_TEXT];
+    struct catalog_topic t;
+    struct settings have, want;
+    enum catalog_result why;
+
+    if (!old)
+        return refuse(a, CATALOG_NO_SUCH_TOPIC);
+    have = (struct settings){(struct catalog_config *)(uintptr_t)old->configs, old->config_count};
+    why = changes_valid(&have, m);
+    if (why != CATALOG_DONE)
+        return refuse(a, why);
+    if (!changed_settings(a, &have, m, &want))
+        return kerr_set(a->e, KE_NOMEM, "alter configs");
+    t = *old;
+    t.configs = want.v;
+    t.config_count = want.n;
+    if (!edit_replace(a->ed, old, &t))
+        return kerr_set(a->e, KE_NOMEM, "alter configs");
+    return write_settings(a, STORE_DROP_CONFIGS, STORE_ADD_CONFIG,
+                          slice_str(uuid_format(m->topic_id, id)), &want);
+}
+
+static int order_broker_configs(const void *x, const void *y)
+{
+    const struct catalog_broker_config *a = x, *b = y;
+    int c = slice_cmp(a->broker, b->broker);
+
+    return c ? c : slice_cmp(a->name, b->name);
+}
+
+/* All brokers' settings with those of one exchanged; false without memory. */
+static bool exchange_settings(struct apply *a, struct slice broker, const struct settings *want)
+{
+    int32_t count, n = 0;
+    const struct catalog_broker_config *all = edit_broker_configs(a->ed, &count);
+    struct catalog_broker_config *v =
+        arena_array(&a->arena, (size_t)count + (size_t)want->n, sizeof *v);
+
+    if (!v)
+        return false;
+    for (int32_t i = 0; i < count; i++)
+        if (!slice_eq(all[i].broker, broker))
+            v[n++] = all[i];
+    for (int32_t i = 0; i < want->n; i++)
+        v[n++] = (struct catalog_broker_config){broker, want->v[i].name, want->v[i].value};
+    qsort(v, (size_t)n, sizeof *v, order_broker_configs);
+    return edit_set_broker_configs(a->ed, v, n);
+}
+
+static int alter_broker(struct apply *a, const struct catalog_alter_configs *m)
+{
+    int32_t count;
+    const struct catalog_broker_config *all = edit_broker_configs(a->ed, &count);
+    struct settings have = {arena_array(&a->arena, (size_t)count, sizeof *have.v), 0}, want;
+    enum catalog_result why;
+
+    if (!have.v)
+        return kerr_set(a->e, KE_NOMEM, "alter configs");
+    for (int32_t i = 0; i < count; i++)
+        if (slice_eq(all[i].broker, m->broker))
+            have.v[have.n++] = (struct catalog_config){all[i].name, all[i].value};
+    why = changes_valid(&have, m);
+    if (why != CATALOG_DONE)
+        return refuse(a, why);
+    if (!changed_settings(a, &have, m, &want) || !exchange_settings(a, m->broker, &want))
+        return kerr_set(a->e, KE_NOMEM, "alter configs");
+    return write_settings(a, STORE_DROP_BROKER_CONFIGS, STORE_ADD_BROKER_CONFIG, m->broker, &want);
+}
+
+static int alter_configs(struct apply *a, struct wire_reader *r, int16_t version)
+{
+    struct catalog_alter_configs m;
+    int rc = finish_body(catalog_alter_configs_decode(&m, r, version), r);
+
+    if (rc < 0)
+        return unreadable(a, rc);
+    return uuid_is_zero(m.topic_id) ? alter_broker(a, &m) : alter_topic(a, &m);
+}
+
 static int give_producer_ids(struct apply *a, struct wire_reader *r, int16_t version)
 {
     struct catalog_producer_ids m;
@@ -327,6 +493,8 @@ static change_fn change_of(int16_t kind)
         return give_producer_ids;
     case CATALOG_KIND_CREATE_PARTITIONS:
         return create_partitions;
+    case CATALOG_KIND_ALTER_CONFIGS:
+        return alter_configs;
     default:
         return NULL;
     }

@@ -129,12 +129,13 @@ static int apply_group(struct catalog *c, struct proposal *group, struct edit *e
 static void publish(struct catalog *c, const struct catalog_image *next, bool topics)
 {
     const struct catalog_image *before = c->image;
+    const bool tell = topics || next->broker_configs != before->broker_configs;
     struct watcher watchers[CATALOG_WATCHERS];
     size_t n;
 
     pthread_mutex_lock(&c->lock);
     c->image = next;
-    n = topics ? c->watcher_count : 0;
+    n = tell ? c->watcher_count : 0;
     memcpy(watchers, c->watchers, sizeof watchers);
     pthread_mutex_unlock(&c->lock);
     for (size_t i = 0; i < n; i++)

@@ -51,9 +51,9 @@ bool catalog_failed(const struct catalog *c);
 /* The newest image; give it back. Thread-safe. */
 const struct catalog_image *catalog_image(struct catalog *c);
 
-/* Called on the writer thread after each transaction that changed a topic (several commands may
- * have shared it), in index order, before those commands' done(). The images are the caller's to
- * hold, not to keep. Subscribe before the first propose; at most CATALOG_WATCHERS. */
+/* Called on the writer thread after each transaction that changed a topic or a setting (several
+ * commands may have shared it), in index order, before those commands' done(). The images are the
+ * caller's to hold, not to keep. Subscribe before the first propose; at most CATALOG_WATCHERS. */
 #define CATALOG_WATCHERS 4
 typedef void (*catalog_watch_fn)(void *arg, const struct catalog_image *before,
                                  const struct catalog_image *after);
@@ -64,7 +64,8 @@ enum catalog_result {
     CATALOG_TOPIC_EXISTS, /* by name or by id */
     CATALOG_NO_SUCH_TOPIC,
     CATALOG_INVALID, /* a change that makes no sense: a bad name, no partitions, a block of 0 ids */
-    CATALOG_PARTITIONS_EXIST /* the topic has got more partitions meanwhile */
+    CATALOG_PARTITIONS_EXIST, /* the topic has got more partitions meanwhile */
+    CATALOG_CONFLICT          /* a setting is no longer what the change started from */
 };
 
 /*

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/bytes.h"
+#include "wire/catalog_alter_configs.h"
 #include "wire/catalog_cluster_id.h"
 #include "wire/catalog_command.h"
 #include "wire/catalog_create_partitions.h"
@@ -133,6 +134,27 @@ int catalog_cmd_create_partitions(struct buf *b, const struct catalog_stamp *s, 
     arena_free(&a);
     return put_command(b, s, CATALOG_KIND_CREATE_PARTITIONS, CATALOG_CREATE_PARTITIONS_MAX_VERSION,
                        &body, rc);
+}
+
+int catalog_cmd_alter_configs(struct buf *b, const struct catalog_stamp *s, struct uuid topic,
+                              struct slice broker, bool replace,
+                              const struct catalog_config_change *v, int32_t n)
+{
+    struct catalog_alter_configs m = {.topic_id = topic, .broker = broker, .replace = replace};
+    struct arena a = {0};
+    struct buf body = {0};
+    int rc = KE_NOMEM;
+
+    m.changes.n = n;
+    m.changes.v = arena_array(&a, (size_t)n, sizeof *m.changes.v);
+    for (int32_t i = 0; m.changes.v && i < n; i++)
+        m.changes.v[i] =
+            (struct catalog_alter_configs_change){v[i].name, v[i].value, v[i].checked, v[i].was};
+    if (m.changes.v)
+        rc = catalog_alter_configs_encode(&m, &body, CATALOG_ALTER_CONFIGS_MAX_VERSION);
+    arena_free(&a);
+    return put_command(b, s, CATALOG_KIND_ALTER_CONFIGS, CATALOG_ALTER_CONFIGS_MAX_VERSION, &body,
+                       rc);
 }
 
 int catalog_cmd_producer_ids(struct buf *b, const struct catalog_stamp *s, int32_t block)

@@ -26,6 +26,7 @@ enum catalog_kind {
     CATALOG_KIND_DELETE_TOPIC = 3,
     CATALOG_KIND_PRODUCER_IDS = 4,
     CATALOG_KIND_CREATE_PARTITIONS = 5,
+    CATALOG_KIND_ALTER_CONFIGS = 6,
 };
 
 /* Each appends one command to b. 0, KE_NOMEM, or what the encoder finds fault with (KE_TOOBIG).
@@ -37,6 +38,18 @@ int catalog_cmd_delete_topic(struct buf *b, const struct catalog_stamp *s, struc
 /* count: how many partitions the topic has; the n of more come behind them. */
 int catalog_cmd_create_partitions(struct buf *b, const struct catalog_stamp *s, struct uuid id,
                                   int32_t count, const struct catalog_partition *more, int32_t n);
+
+struct catalog_config_change {
+    struct slice name;
+    struct slice value; /* null: the setting is taken away */
+    bool checked;       /* only if it is was until now (null: not there); else CATALOG_CONFLICT */
+    struct slice was;
+};
+/* Of a topic, or (topic zero) of a broker, "" for all; replace: whatever is not named is taken
+ * away. */
+int catalog_cmd_alter_configs(struct buf *b, const struct catalog_stamp *s, struct uuid topic,
+                              struct slice broker, bool replace,
+                              const struct catalog_config_change *v, int32_t n);
 /* value of done() is the first id of the block */
 int catalog_cmd_producer_ids(struct buf *b, const struct catalog_stamp *s, int32_t block);
 /* Only once in the life of a catalog; catalog_open() does it. */

@@ -18,6 +18,7 @@ void edit_init(struct edit *ed, const struct catalog_image *base)
         .index = base->index,
         .cluster_id = base->cluster_id,
         .next_producer_id = base->next_producer_id,
+        .broker_configs = ((const struct image *)base)->broker_configs,
     };
     memcpy(ed->hash, base->hash, sizeof ed->hash);
 }
@@ -27,11 +28,15 @@ void edit_free(struct edit *ed)
     edit_undo(ed, &(struct edit_mark){0});
     free(ed->ops);
     ed->ops = NULL;
+    while (ed->made_count > 0)
+        broker_configs_release(ed->made[--ed->made_count]);
+    free(ed->made);
+    ed->made = NULL;
 }
 
 struct edit_mark edit_mark(const struct edit *ed)
 {
-    return (struct edit_mark){ed->n, ed->cluster_id, ed->next_producer_id};
+    return (struct edit_mark){ed->n, ed->cluster_id, ed->next_producer_id, ed->broker_configs};
 }
 
 void edit_undo(struct edit *ed, const struct edit_mark *m)
@@ -40,6 +45,7 @@ void edit_undo(struct edit *ed, const struct edit_mark *m)
         topic_release(ed->ops[--ed->n].topic);
     ed->cluster_id = m->cluster_id;
     ed->next_producer_id = m->next_producer_id;
+    ed->broker_configs = m->broker_configs;
 }
 
 /* The newest op on a name or id decides; without one, the base. */
@@ -107,6 +113,28 @@ bool edit_replace(struct edit *ed, const struct catalog_topic *old, const struct
     if (copy)
         topic_release(copy);
     return false;
+}
+
+const struct catalog_broker_config *edit_broker_configs(const struct edit *ed, int32_t *count)
+{
+    *count = ed->broker_configs ? ed->broker_configs->count : 0;
+    return ed->broker_configs ? ed->broker_configs->v : NULL;
+}
+
+bool edit_set_broker_configs(struct edit *ed, const struct catalog_broker_config *v, int32_t n)
+{
+    const struct broker_configs **made = reallocarray(ed->made, ed->made_count + 1, sizeof *made);
+    const struct broker_configs *c;
+
+    if (!made)
+        return false;
+    ed->made = made;
+    c = broker_configs_copy(v, n);
+    if (!c)
+        return false;
+    ed->made[ed->made_count++] = c;
+    ed->broker_configs = c;
+    return true;
 }
 
 /* ---- from an edit to the next image -----------------------------------------------------------
@@ -199,6 +227,8 @@ const struct catalog_image *edit_build(const struct edit *ed)
         memcpy(next->pub.hash, ed->hash, sizeof ed->hash);
         next->pub.cluster_id = ed->cluster_id;
         next->pub.next_producer_id = ed->next_producer_id;
+        next->broker_configs = broker_configs_hold(ed->broker_configs);
+        next->pub.broker_configs = edit_broker_configs(ed, &next->pub.broker_config_count);
     }
     free(net.added);
     free(net.removed);

@@ -9,6 +9,8 @@
 
 #include "catalog/image.h"
 
+struct broker_configs;
+
 struct edit_op {
     const struct catalog_topic *topic; /* a reference */
     bool gone;                         /* taken away, else added */
@@ -23,6 +25,9 @@ struct edit {
     uint8_t hash[CATALOG_HASH];
     struct uuid cluster_id;
     int64_t next_producer_id;
+    const struct broker_configs *broker_configs;
+    const struct broker_configs **made; /* all that were, until edit_free */
+    size_t made_count;
 };
 
 /* base must be held until edit_free. */
@@ -41,11 +46,17 @@ bool edit_remove(struct edit *ed, const struct catalog_topic *t);
  * may be gone, and the caller undoes its command. */
 bool edit_replace(struct edit *ed, const struct catalog_topic *old, const struct catalog_topic *t);
 
+/* What the brokers' settings are now, and what they are to be: all of them, sorted; copied. False
+ * without memory. */
+const struct catalog_broker_config *edit_broker_configs(const struct edit *ed, int32_t *count);
+bool edit_set_broker_configs(struct edit *ed, const struct catalog_broker_config *v, int32_t n);
+
 /* Where a command began, and back to there. Index and hash are not undone: they change last. */
 struct edit_mark {
     size_t n;
     struct uuid cluster_id;
     int64_t next_producer_id;
+    const struct broker_configs *broker_configs;
 };
 struct edit_mark edit_mark(const struct edit *ed);
 void edit_undo(struct edit *ed, const struct edit_mark *m);

@@ -120,6 +120,57 @@ const struct catalog_topic *topic_copy(const struct catalog_topic *from)
     return &t->pub;
 }
 
+/* ---- settings of brokers -----------------------------------------------------------------------
+ */
+
+const struct broker_configs *broker_configs_copy(const struct catalog_broker_config *v, int32_t n)
+{
+    size_t size = sizeof(struct broker_configs) + (size_t)n * sizeof *v;
+    struct broker_configs *c;
+    uint8_t *text;
+
+    for (int32_t i = 0; i < n; i++)
+        size += v[i].broker.n + v[i].name.n + v[i].value.n;
+    c = malloc(size);
+    if (!c)
+        return NULL;
+    atomic_init(&c->refs, 1);
+    c->count = n;
+    text = (uint8_t *)(c->v + n);
+    for (int32_t i = 0; i < n; i++) {
+        c->v[i].broker = copy_text(&text, v[i].broker);
+        c->v[i].name = copy_text(&text, v[i].name);
+        c->v[i].value = copy_text(&text, v[i].value);
+    }
+    return c;
+}
+
+const struct broker_configs *broker_configs_hold(const struct broker_configs *c)
+{
+    if (c)
+        atomic_fetch_add_explicit(&((struct broker_configs *)(uintptr_t)c)->refs, 1,
+                                  memory_order_relaxed);
+    return c;
+}
+
+void broker_configs_release(const struct broker_configs *c)
+{
+    struct broker_configs *own = (struct broker_configs *)(uintptr_t)c;
+
+    if (c && atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) == 1)
+        free(own);
+}
+
+struct slice catalog_broker_value(const struct catalog_image *i, struct slice broker,
+                                  struct slice name)
+{
+    for (int32_t k = 0; k < i->broker_config_count; k++)
+        if (slice_eq(i->broker_configs[k].broker, broker) &&
+            slice_eq(i->broker_configs[k].name, name))
+            return i->broker_configs[k].value;
+    return (struct slice){NULL, 0};
+}
+
 /* ---- images -----------------------------------------------------------------------------------
  */
 
@@ -137,6 +188,7 @@ void catalog_image_release(const struct catalog_image *i)
         return;
     for (int32_t k = 0; k < i->topic_count; k++)
         topic_release(i->topics[k]);
+    broker_configs_release(own->broker_configs);
     free(own);
 }
 

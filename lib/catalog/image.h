@@ -32,6 +32,11 @@ struct catalog_topic {
     int32_t config_count;
 };
 
+/* One setting of brokers; "" as the broker: of all that have none of their own. */
+struct catalog_broker_config {
+    struct slice broker, name, value;
+};
+
 #define CATALOG_HASH 16
 
 struct catalog_image {
@@ -41,6 +46,9 @@ struct catalog_image {
     const struct catalog_topic *const *topics; /* sorted by name */
     int32_t topic_count;
     int64_t next_producer_id;
+    /* sorted by broker and name; the same pointer in two images: the same settings */
+    const struct catalog_broker_config *broker_configs;
+    int32_t broker_config_count;
 };
 
 /* One more holder; thread-safe. Returns i. */
@@ -51,6 +59,10 @@ void catalog_image_release(const struct catalog_image *i);
 /* NULL when there is none. */
 const struct catalog_topic *catalog_topic_by_name(const struct catalog_image *i, struct slice name);
 const struct catalog_topic *catalog_topic_by_id(const struct catalog_image *i, struct uuid id);
+
+/* A setting of brokers; null when there is none. */
+struct slice catalog_broker_value(const struct catalog_image *i, struct slice broker,
+                                  struct slice name);
 
 /* Calls fn for every topic in which the two differ, in the order of names: (topic, NULL) for one
  * that is gone, (NULL, topic) for a new one, both for one that changed. A name that now belongs to

@@ -165,6 +165,41 @@ static int load_topics(struct loader *l)
     return rc;
 }
 
+static int load_broker_config(struct loader *l, sqlite3_stmt *st, struct catalog_broker_config *c)
+{
+    bool ok = true;
+
+    c->broker = arena_dup(&l->arena, column(st, 0), &ok);
+    c->name = arena_dup(&l->arena, column(st, 1), &ok);
+    c->value = arena_dup(&l->arena, column(st, 2), &ok);
+    return ok ? 0 : kerr_set(l->e, KE_NOMEM, "read the catalog");
+}
+
+/* All brokers' settings, in their order. */
+static int load_broker_configs(struct loader *l)
+{
+    struct catalog_broker_config *v;
+    sqlite3_stmt *st = NULL;
+    int32_t n = 0;
+    int rc = query(l, &st, "SELECT broker, name, value FROM broker_configs ORDER BY broker, name");
+
+    if (rc == 0)
+        while ((rc = store_step(l->s, st, l->e)) == 1)
+            n++;
+    v = arena_array(&l->arena, (size_t)n, sizeof *v);
+    if (rc == 0 && !v)
+        rc = kerr_set(l->e, KE_NOMEM, "read the catalog");
+    for (int32_t i = 0; rc == 0 && i < n; i++) {
+        rc = store_step(l->s, st, l->e);
+        rc = rc < 0 ? rc : load_broker_config(l, st, &v[i]);
+    }
+    sqlite3_finalize(st);
+    if (rc == 0 && n > 0 && !edit_set_broker_configs(&l->edit, v, n))
+        rc = kerr_set(l->e, KE_NOMEM, "read the catalog");
+    arena_reset(&l->arena);
+    return rc;
+}
+
 static int load_scalars(struct loader *l)
 {
     sqlite3_stmt *st = NULL;
@@ -202,6 +237,8 @@ int store_load(struct store *s, const struct catalog_image **out, struct kerr *e
         return kerr_set(e, KE_NOMEM, "read the catalog");
     edit_init(&l.edit, empty);
     rc = load_scalars(&l);
+    if (rc == 0)
+        rc = load_broker_configs(&l);
     if (rc == 0)
         rc = load_topics(&l);
     if (rc == 0 && !(*out = edit_build(&l.edit)))

@@ -12,6 +12,10 @@
 #define CHECKPOINT_PAGES 512
 #define BUSY_MS          2000
 
+#define BROKER_CONFIGS                                                                             \
+    "CREATE TABLE broker_configs (broker TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"  \
+    "  PRIMARY KEY (broker, name)) STRICT, WITHOUT ROWID;"
+
 /* Text where people may want to read or type it. WITHOUT ROWID: the order of rows is the key's.
  * proposals remembers what the last commands were answered. */
 static const char schema[] =
@@ -27,7 +31,7 @@ static const char schema[] =
     "  replicas TEXT NOT NULL, isr TEXT NOT NULL, directory TEXT NOT NULL,"
     "  PRIMARY KEY (topic, partition)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE configs (topic TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL,"
-    "  PRIMARY KEY (topic, name)) STRICT, WITHOUT ROWID;"
+    "  PRIMARY KEY (topic, name)) STRICT, WITHOUT ROWID;" BROKER_CONFIGS
     "CREATE TABLE proposals (idx INTEGER PRIMARY KEY, proposer TEXT NOT NULL,"
     "  seq INTEGER NOT NULL, result INTEGER NOT NULL, value INTEGER NOT NULL,"
     "  UNIQUE (proposer, seq)) STRICT;"
@@ -311,6 +315,18 @@ int store_check(int dirfd, const char *name, struct kerr *e)
     return 0;
 }
 
+/* From an older format, at once or not at all. */
+static int bring_up_to_date(struct store *s, int64_t version, struct kerr *e)
+{
+    char text[512];
+
+    if (version == STORE_FORMAT)
+        return 0;
+    snprintf(text, sizeof text,
+             "BEGIN IMMEDIATE; " BROKER_CONFIGS " PRAGMA user_version = %d; COMMIT", STORE_FORMAT);
+    return execute(s, text, e);
+}
+
 int store_open(struct store *s, const char *dir, const char *name, struct kerr *e)
 {
     int64_t version = 0, id = 0;
@@ -336,6 +352,8 @@ int store_open(struct store *s, const char *dir, const char *name, struct kerr *
                      "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304; "
                      "PRAGMA wal_autocheckpoint = 0",
                      e);
+    if (rc == 0)
+        rc = bring_up_to_date(s, version, e);
     if (rc == 0)
         sqlite3_wal_hook(s->db, note_wal, s);
     else

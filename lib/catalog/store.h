@@ -17,7 +17,7 @@
 #include <sqlite3.h>
 
 #define STORE_APPLICATION_ID 0x6b636f72 /* "kcor" */
-#define STORE_FORMAT         1
+#define STORE_FORMAT         2 /* 1 had no broker_configs: it is brought up to date when it is opened */
 
 /* One list: name, SQL. */
 #define STORE_LIST(X)                                                                              \
@@ -35,6 +35,9 @@
                            "partition_epoch, replicas, isr, directory) "                           \
                            "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                              \
     X(STORE_ADD_CONFIG, "INSERT INTO configs (topic, name, value) VALUES (?1, ?2, ?3)")            \
+    X(STORE_ADD_BROKER_CONFIG,                                                                     \
+      "INSERT INTO broker_configs (broker, name, value) VALUES (?1, ?2, ?3)")                      \
+    X(STORE_DROP_BROKER_CONFIGS, "DELETE FROM broker_configs WHERE broker = ?1")                   \
     X(STORE_DROP_TOPIC, "DELETE FROM topics WHERE id = ?1")                                        \
     X(STORE_DROP_PARTITIONS, "DELETE FROM partitions WHERE topic = ?1")                            \
     X(STORE_DROP_CONFIGS, "DELETE FROM configs WHERE topic = ?1")                                  \

@@ -4,6 +4,8 @@
 
 #include "catalog/apply.h"
 
+#include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -330,6 +332,152 @@ static void partitions_are_added_behind(void **state)
     buf_free(&cmd);
 }
 
+static const char *topic_value(const struct catalog_image *i, const char *name, char text[32])
+{
+    const struct catalog_topic *t = catalog_topic_by_id(i, uuid_of(1));
+
+    for (int32_t k = 0; k < t->config_count; k++)
+        if (slice_eq_str(t->configs[k].name, name)) {
+            snprintf(text, 32, "%.*s", (int)t->configs[k].value.n, t->configs[k].value.p);
+            return text;
+        }
+    return "-";
+}
+
+static const char *broker_value(const struct catalog_image *i, const char *broker, const char *name,
+                                char text[32])
+{
+    struct slice v = catalog_broker_value(i, slice_str(broker), slice_str(name));
+
+    snprintf(text, 32, "%.*s", (int)v.n, v.p);
+    return v.p ? text : "-";
+}
+
+static enum catalog_result alter(struct catalog *c, int64_t seq, uint32_t id, const char *broker,
+                                 bool replace, const char *name, const char *value, const char *was)
+{
+    struct buf cmd = {0};
+    struct answer a;
+
+    cmd_alter(&cmd, seq, id, broker, replace, name, value, was);
+    a = propose(c, &cmd);
+    buf_free(&cmd);
+    assert_int_equal(a.err, 0);
+    return a.result;
+}
+
+static void settings_of_a_topic(void **state)
+{
+    char *dir = scratch_dir(), text[32];
+    struct catalog *c = open_at(dir);
+    const struct catalog_image *i;
+    struct buf cmd = {0};
+
+    (void)state;
+    cmd_create(&cmd, 1, "t", 1, 2); /* with segment.bytes=1048576 */
+    assert_int_equal(propose(c, &cmd).result, CATALOG_DONE);
+    assert_int_equal(alter(c, 2, 1, "", false, "a", "1", NULL), CATALOG_DONE);
+    assert_int_equal(alter(c, 3, 1, "", false, "z", "2", "-"), CATALOG_DONE);
+    assert_int_equal(alter(c, 4, 1, "", false, "z", "3", "-"), CATALOG_CONFLICT);
+    assert_int_equal(alter(c, 5, 1, "", false, "z", "3", "1"), CATALOG_CONFLICT);
+    assert_int_equal(alter(c, 6, 1, "", false, "z", "", "2"), CATALOG_DONE);
+    assert_int_equal(alter(c, 7, 1, "", false, "a", NULL, NULL), CATALOG_DONE);
+    assert_int_equal(alter(c, 8, 1, "", false, "never", NULL, NULL), CATALOG_DONE);
+    assert_int_equal(alter(c, 9, 1, "", false, "", "1", NULL), CATALOG_INVALID);
+    assert_int_equal(alter(c, 10, 2, "", false, "a", "1", NULL), CATALOG_NO_SUCH_TOPIC);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        i = catalog_image(c);
+        assert_int_equal(catalog_topic_by_id(i, uuid_of(1))->config_count, 2);
+        assert_int_equal(catalog_topic_by_id(i, uuid_of(1))->partition_count, 2);
+        assert_string_equal(topic_value(i, "segment.bytes", text), "1048576");
+        assert_string_equal(topic_value(i, "z", text), "");
+        assert_string_equal(topic_value(i, "a", text), "-");
+        catalog_image_release(i);
+        catalog_close(c);
+        c = open_at(dir);
+    }
+    assert_int_equal(alter(c, 11, 1, "", true, "b", "4", NULL), CATALOG_DONE);
+    i = catalog_image(c);
+    assert_int_equal(catalog_topic_by_id(i, uuid_of(1))->config_count, 1);
+    assert_string_equal(topic_value(i, "b", text), "4");
+    catalog_image_release(i);
+    catalog_close(c);
+    scratch_remove(dir);
+    free(dir);
+    buf_free(&cmd);
+}
+
+static void count_changes(void *arg, const struct catalog_image *before,
+                          const struct catalog_image *after)
+{
+    if (before->broker_configs != after->broker_configs)
+        ++*(atomic_int *)arg;
+}
+
+static void settings_of_brokers(void **state)
+{
+    char *dir = scratch_dir(), text[32];
+    struct catalog *c = open_at(dir);
+    const struct catalog_image *i;
+    atomic_int told = 0;
+
+    (void)state;
+    catalog_subscribe(c, count_changes, &told);
+    assert_int_equal(alter(c, 1, 0, "1", false, "x", "one", "-"), CATALOG_DONE);
+    assert_int_equal(alter(c, 2, 0, "", false, "x", "all", NULL), CATALOG_DONE);
+    assert_int_equal(alter(c, 3, 0, "1", false, "y", "two", NULL), CATALOG_DONE);
+    assert_int_equal(alter(c, 4, 0, "1", false, "x", "no", "all"), CATALOG_CONFLICT);
+    assert_int_equal(atomic_load(&told), 3);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        i = catalog_image(c);
+        assert_int_equal(i->broker_config_count, 3);
+        assert_string_equal(broker_value(i, "1", "x", text), "one");
+        assert_string_equal(broker_value(i, "", "x", text), "all");
+        assert_string_equal(broker_value(i, "1", "y", text), "two");
+        assert_string_equal(broker_value(i, "", "y", text), "-");
+        catalog_image_release(i);
+        catalog_close(c);
+        c = open_at(dir);
+    }
+    assert_int_equal(alter(c, 5, 0, "1", true, "z", "3", NULL), CATALOG_DONE);
+    assert_int_equal(alter(c, 6, 0, "", false, "x", NULL, NULL), CATALOG_DONE);
+    i = catalog_image(c);
+    assert_int_equal(i->broker_config_count, 1);
+    assert_string_equal(broker_value(i, "1", "z", text), "3");
+    catalog_image_release(i);
+    catalog_close(c);
+    scratch_remove(dir);
+    free(dir);
+}
+
+/* A file as it was before brokers had settings. */
+static void an_older_format_is_brought_up_to_date(void **state)
+{
+    char *dir = scratch_dir(), path[512];
+    struct catalog *c = open_at(dir);
+    struct buf cmd = {0};
+    sqlite3 *db;
+
+    (void)state;
+    cmd_create(&cmd, 1, "t", 1, 2);
+    assert_int_equal(propose(c, &cmd).result, CATALOG_DONE);
+    catalog_close(c);
+    snprintf(path, sizeof path, "%s/%s", dir, CATALOG_FILE);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "DROP TABLE broker_configs; PRAGMA user_version = 1", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    for (int i = 0; i < 2; i++) {
+        c = open_at(dir);
+        assert_int_equal(alter(c, 10 + i, 0, "1", false, "x", "one", NULL), CATALOG_DONE);
+        catalog_close(c);
+    }
+    scratch_remove(dir);
+    free(dir);
+    buf_free(&cmd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +488,9 @@ int main(void)
         cmocka_unit_test(unreadable_commands_change_nothing),
         cmocka_unit_test(changes_without_sense_are_refused),
         cmocka_unit_test(partitions_are_added_behind),
+        cmocka_unit_test(settings_of_a_topic),
+        cmocka_unit_test(settings_of_brokers),
+        cmocka_unit_test(an_older_format_is_brought_up_to_date),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,8 +140,8 @@ static void newer_and_damaged_files_are_refused(void **state)
         const char *change, *says;
         int code;
     } damage[] = {
-        {"PRAGMA user_version = 2", "newer kcore: format 2, known is 1", KE_FOREIGN},
-        {"PRAGMA user_version = 1; DROP TABLE partitions", "no such table: partitions", KE_CORRUPT},
+        {"PRAGMA user_version = 3", "newer kcore: format 3, known is 2", KE_FOREIGN},
+        {"PRAGMA user_version = 2; DROP TABLE partitions", "no such table: partitions", KE_CORRUPT},
         {"UPDATE partitions SET replicas = '1,,2'", "topic t: a list of replicas", KE_CORRUPT},
         {"UPDATE partitions SET replicas = '99999999999'", "a list of replicas", KE_CORRUPT},
         {"UPDATE partitions SET leader = 1 << 40", "out of range", KE_CORRUPT},

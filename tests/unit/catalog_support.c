@@ -120,6 +120,23 @@ void cmd_create_partitions(struct buf *b, int64_t seq, uint32_t id, int32_t coun
     assert_int_equal(catalog_cmd_create_partitions(b, &s, uuid_of(id), count, p, n), 0);
 }
 
+void cmd_alter(struct buf *b, int64_t seq, uint32_t id, const char *broker, bool replace,
+               const char *name, const char *value, const char *was)
+{
+    const struct catalog_stamp s = stamp(seq);
+    struct catalog_config_change c = {
+        .name = slice_str(name),
+        .value = value ? slice_str(value) : (struct slice){NULL, 0},
+        .checked = was != NULL,
+        .was = was && strcmp(was, "-") != 0 ? slice_str(was) : (struct slice){NULL, 0},
+    };
+
+    buf_clear(b);
+    assert_int_equal(catalog_cmd_alter_configs(b, &s, id ? uuid_of(id) : (struct uuid){{0}},
+                                               slice_str(broker), replace, &c, 1),
+                     0);
+}
+
 void cmd_producer_ids(struct buf *b, int64_t seq, int32_t count)
 {
     const struct catalog_stamp s = stamp(seq);
@@ -160,6 +177,17 @@ static void cmd_two(struct buf *b, int64_t seq, uint32_t id)
     buf_free(&body[1]);
 }
 
+static void cmd_alter_random(struct buf *b, struct rng *r, int64_t seq, uint32_t id)
+{
+    static const char *const names[] = {"flush", "segment.bytes", "retention.ms"};
+    static const char *const values[] = {"os", "1", NULL};
+    static const char *const before[] = {NULL, NULL, "os", "-"};
+    static const char *const brokers[] = {"", "1", "2"};
+
+    cmd_alter(b, seq, rng_below(r, 2) ? id : 0, brokers[rng_below(r, 3)], rng_below(r, 4) == 0,
+              names[rng_below(r, 3)], values[rng_below(r, 3)], before[rng_below(r, 4)]);
+}
+
 void cmd_random(struct buf *b, struct rng *r)
 {
     int64_t seq = rng_below(r, 200);
@@ -167,7 +195,7 @@ void cmd_random(struct buf *b, struct rng *r)
     char name[16];
 
     snprintf(name, sizeof name, "topic%u", rng_below(r, 20));
-    switch (rng_below(r, 10)) {
+    switch (rng_below(r, 13)) {
     case 0:
     case 1:
         cmd_delete(b, seq, id);
@@ -181,6 +209,11 @@ void cmd_random(struct buf *b, struct rng *r)
     case 4:
     case 5:
         cmd_create_partitions(b, seq, id, (int32_t)rng_below(r, 4), (int32_t)rng_below(r, 3));
+        break;
+    case 6:
+    case 7:
+    case 8:
+        cmd_alter_random(b, r, seq, id);
         break;
     default:
         cmd_create(b, seq, name, id, (int32_t)rng_below(r, 4));
@@ -253,8 +286,8 @@ static void dump_rows(sqlite3 *db, struct buf *to, const char *table)
 
 char *dump_catalog(const char *dir)
 {
-    static const char *const tables[] = {"meta",       "cluster", "producer_ids", "topics",
-                                         "partitions", "configs", "proposals"};
+    static const char *const tables[] = {"meta",       "cluster", "producer_ids",   "topics",
+                                         "partitions", "configs", "broker_configs", "proposals"};
     struct buf to = {0};
     char path[512];
     sqlite3 *db;

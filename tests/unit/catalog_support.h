@@ -29,6 +29,10 @@ void cmd_create(struct buf *b, int64_t seq, const char *name, uint32_t id, int32
 void cmd_delete(struct buf *b, int64_t seq, uint32_t id);
 /* count: of the partitions that there should be; n more. */
 void cmd_create_partitions(struct buf *b, int64_t seq, uint32_t id, int32_t count, int32_t n);
+/* Of topic id, or (0) of a broker: name becomes value, or goes (NULL). was: what it must have been,
+ * "-" for nothing, NULL for whatever it was. */
+void cmd_alter(struct buf *b, int64_t seq, uint32_t id, const char *broker, bool replace,
+               const char *name, const char *value, const char *was);
 void cmd_producer_ids(struct buf *b, int64_t seq, int32_t count);
 
 struct rng {
