@@ -89,13 +89,6 @@ static int add_advertised(struct broker_conf *c, const char *item, struct kerr *
     return 0;
 }
 
-int broker_conf_add_listener(struct broker_conf *c, const char *value, bool first, struct kerr *e)
-{
-    if (first)
-        c->listener_count = 0;
-    return each_item(c, value, add_listener, e);
-}
-
 static int set_listeners(struct broker_conf *c, const char *v, struct kerr *e)
 {
     c->listener_count = 0;
@@ -245,139 +238,49 @@ static const struct {
     {"socket.request.max.bytes", set_request_max},
 };
 
-/* Kafka's, without effect here (yet, or by design). Topic defaults are in topic_conf.c. */
-static const char *const known[] = {
-    "alter.config.policy.class.name",
-    "authorizer.class.name",
-    "background.threads",
-    "broker.heartbeat.interval.ms",
-    "broker.id.generation.enable",
-    "broker.rack",
-    "broker.session.timeout.ms",
-    "client.quota.callback.class",
-    "connection.failed.authentication.delay.ms",
-    "connections.max.reauth.ms",
-    "controlled.shutdown.enable",
-    "controller.quorum.append.linger.ms",
-    "controller.quorum.bootstrap.servers",
-    "controller.quorum.election.backoff.max.ms",
-    "controller.quorum.election.timeout.ms",
-    "controller.quorum.fetch.timeout.ms",
-    "controller.quorum.voters",
-    "controller.quota.window.num",
-    "controller.socket.timeout.ms",
-    "create.topic.policy.class.name",
-    "delegation.token.expiry.time.ms",
-    "delegation.token.max.lifetime.ms",
-    "delete.records.purgatory.purge.interval.requests",
-    "early.start.listeners",
-    "fetch.max.bytes",
-    "fetch.purgatory.purge.interval.requests",
-    "group.consumer.heartbeat.interval.ms",
-    "group.consumer.session.timeout.ms",
-    "group.coordinator.rebalance.protocols",
-    "group.coordinator.threads",
-    "group.initial.rebalance.delay.ms",
-    "group.max.session.timeout.ms",
-    "group.max.size",
-    "group.min.session.timeout.ms",
-    "initial.broker.registration.timeout.ms",
-    "inter.broker.listener.name",
-    "leader.imbalance.check.interval.seconds",
-    "leader.imbalance.per.broker.percentage",
-    "log.cleaner.backoff.ms",
-    "log.cleaner.dedupe.buffer.size",
-    "log.cleaner.enable",
-    "log.cleaner.io.buffer.size",
-    "log.cleaner.io.max.bytes.per.second",
-    "log.cleaner.threads",
-    "log.flush.offset.checkpoint.interval.ms",
-    "log.flush.scheduler.interval.ms",
-    "log.flush.start.offset.checkpoint.interval.ms",
-    "log.retention.check.interval.ms",
-    "log.retention.hours",
-    "log.retention.minutes",
-    "log.roll.hours",
-    "log.roll.jitter.hours",
-    "max.connection.creation.rate",
-    "max.connections.per.ip",
-    "max.connections.per.ip.overrides",
-    "max.incremental.fetch.session.cache.slots",
-    "metadata.log.segment.bytes",
-    "metadata.max.retention.ms",
-    "metric.reporters",
-    "metrics.num.samples",
-    "metrics.recording.level",
-    "metrics.sample.window.ms",
-    "num.io.threads",
-    "num.recovery.threads.per.data.dir",
-    "num.replica.alter.log.dirs.threads",
-    "num.replica.fetchers",
-    "offset.metadata.max.bytes",
-    "offsets.commit.timeout.ms",
-    "offsets.load.buffer.size",
-    "offsets.retention.check.interval.ms",
-    "offsets.retention.minutes",
-    "offsets.topic.compression.codec",
-    "offsets.topic.num.partitions",
-    "offsets.topic.replication.factor",
-    "offsets.topic.segment.bytes",
-    "principal.builder.class",
-    "process.roles",
-    "queued.max.requests",
-    "quota.window.num",
-    "quota.window.size.seconds",
-    "replica.fetch.backoff.ms",
-    "replica.fetch.max.bytes",
-    "replica.fetch.min.bytes",
-    "replica.fetch.wait.max.ms",
-    "replica.lag.time.max.ms",
-    "replica.selector.class",
-    "replica.socket.receive.buffer.bytes",
-    "replica.socket.timeout.ms",
-    "request.timeout.ms",
-    "reserved.broker.max.id",
-    "sasl.enabled.mechanisms",
-    "sasl.mechanism.inter.broker.protocol",
-    "security.inter.broker.protocol",
-    "server.max.startup.time.ms",
-    "share.coordinator.state.topic.min.isr",
-    "share.coordinator.state.topic.replication.factor",
-    "socket.connection.setup.timeout.ms",
-    "socket.listen.backlog.size",
-    "socket.receive.buffer.bytes",
-    "socket.send.buffer.bytes",
-    "ssl.cipher.suites",
-    "ssl.client.auth",
-    "ssl.enabled.protocols",
-    "ssl.key.password",
-    "ssl.keystore.location",
-    "ssl.keystore.password",
-    "ssl.keystore.type",
-    "ssl.truststore.location",
-    "ssl.truststore.password",
-    "ssl.truststore.type",
-    "transaction.max.timeout.ms",
-    "transaction.state.log.min.isr",
-    "transaction.state.log.num.partitions",
-    "transaction.state.log.replication.factor",
-    "transactional.id.expiration.ms",
-};
-
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
+
+static int (*setter_of(const char *name))(struct broker_conf *, const char *, struct kerr *)
+{
+    for (size_t i = 0; i < COUNT(acting); i++)
+        if (strcmp(name, acting[i].name) == 0)
+            return acting[i].set;
+    return NULL;
+}
+
+bool broker_conf_acts(const struct config_key *k)
+{
+    return k->flags & CONFIG_ACTS || (k->broker && setter_of(k->broker));
+}
 
 const char *broker_conf_name(size_t i)
 {
-    if (i < COUNT(acting))
-        return acting[i].name;
-    i -= COUNT(acting);
-    if (i < COUNT(known))
-        return known[i];
-    i -= COUNT(known);
-    for (const struct topic_conf_key *k = topic_conf_keys; k->name; k++)
+    for (const struct config_key *k = config_keys; k->topic || k->broker; k++)
         if (k->broker && i-- == 0)
             return k->broker;
     return NULL;
+}
+
+/* ---- what was given: name, NUL, value, NUL ---- */
+
+static int note_given(struct broker_conf *c, const char *name, const char *value, struct kerr *e)
+{
+    buf_put(&c->given, name, strlen(name) + 1);
+    buf_put(&c->given, value, strlen(value) + 1);
+    return c->given.failed ? kerr_set(e, KE_NOMEM, "configuration") : 0;
+}
+
+struct slice broker_conf_given(const struct broker_conf *c, const char *name)
+{
+    struct slice found = {NULL, 0};
+
+    for (size_t at = 0; at < c->given.n;) {
+        const char *n = (const char *)c->given.p + at, *value = n + strlen(n) + 1;
+        if (strcmp(n, name) == 0)
+            found = slice_str(value); /* the last one counts */
+        at += strlen(n) + strlen(value) + 2;
+    }
+    return found;
 }
 
 /* ---- the whole ---- */
@@ -397,7 +300,6 @@ void broker_conf_init(struct broker_conf *c)
         .topics_max = 10000,
         .partitions_max = 100000,
     };
-    plog_conf_default(&c->log);
 }
 
 void broker_conf_free(struct broker_conf *c)
@@ -406,37 +308,47 @@ void broker_conf_free(struct broker_conf *c)
         free(c->dirs[--c->dir_count]);
     free(c->metadata_dir);
     c->metadata_dir = NULL;
-    buf_free(&c->topic_defaults);
+    buf_free(&c->given);
     buf_free(&c->idle);
 }
 
 int broker_conf_set(struct broker_conf *c, const char *name, const char *value, struct kerr *e)
 {
-    const struct topic_conf_key *k;
+    const struct config_key *k = config_find_broker(slice_str(name));
+    int (*set)(struct broker_conf *, const char *, struct kerr *) = setter_of(name);
     int rc;
 
-    for (size_t i = 0; i < COUNT(acting); i++)
-        if (strcmp(name, acting[i].name) == 0) {
-            rc = acting[i].set(c, value, e);
-            return rc < 0 ? kerr_ctx(e, rc, "%s", name) : 0;
-        }
-    k = topic_conf_find_broker(slice_str(name));
-    if (k) {
-        rc = topic_conf_check(k, slice_str(value), e);
-        if (rc < 0)
-            return rc;
-        topic_conf_apply(&c->log, k, slice_str(value));
-        buf_printf(&c->topic_defaults, "%s=%s\n", k->name, value);
-        if (!k->acts)
-            buf_printf(&c->idle, "%s\n", name);
-        return 0;
-    }
-    for (size_t i = 0; i < COUNT(known); i++)
-        if (strcmp(name, known[i]) == 0) {
-            buf_printf(&c->idle, "%s\n", name);
-            return 0;
-        }
-    return kerr_set(e, KE_NOTFOUND, "unknown setting '%s'", name);
+    if (!k)
+        return kerr_set(e, KE_NOTFOUND, "unknown setting '%s'", name);
+    rc = set ? set(c, value, e) : 0;
+    if (rc < 0)
+        return kerr_ctx(e, rc, "%s", name);
+    rc = set ? 0 : config_check(k, name, slice_str(value), e);
+    if (rc < 0)
+        return rc;
+    if (!broker_conf_acts(k))
+        buf_printf(&c->idle, "%s\n", name);
+    return note_given(c, name, value, e);
+}
+
+int broker_conf_add_listener(struct broker_conf *c, const char *value, bool first, struct kerr *e)
+{
+    struct slice before = broker_conf_given(c, "listeners");
+    struct buf all = {0};
+    int rc;
+
+    if (first)
+        c->listener_count = 0;
+    rc = each_item(c, value, add_listener, e);
+    if (rc < 0)
+        return rc;
+    if (!first && before.n > 0)
+        buf_printf(&all, "%.*s,", (int)before.n, (const char *)before.p);
+    buf_printf(&all, "%s", value);
+    rc = buf_cstr(&all) ? note_given(c, "listeners", buf_cstr(&all), e)
+                        : kerr_set(e, KE_NOMEM, "configuration");
+    buf_free(&all);
+    return rc;
 }
 
 /* The item of a comma-separated list that begins with name and then has end (0: the item ends

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "broker/topic_conf.h"
+#include "broker/config.h"
 #include "net/addr.h"
 
 #define BROKER_MAX_LISTENERS 8
@@ -36,9 +36,8 @@ struct broker_conf {
     int64_t idle_ms; /* connections.max.idle.ms */
     int64_t producer_expiry_ms;
     int64_t topics_max, partitions_max; /* ours: error 44 past them */
-    struct plog_conf log;               /* defaults of topics */
-    struct buf topic_defaults; /* what was set of them: "name=value\n", names of topic settings */
-    struct buf idle;           /* names known but without effect here, one a line */
+    struct buf given;                   /* what was set: see broker_conf_given() */
+    struct buf idle;                    /* names known but without effect here, one a line */
     bool adopt, accept_missing, unsafe_fs;
 };
 
@@ -51,6 +50,11 @@ int broker_conf_add_listener(struct broker_conf *c, const char *value, bool firs
 /* What only the whole can tell: that there is a directory, that listeners ask for no protocol that
  * is not spoken, that what is advertised can be connected to. Fills in the default listener. */
 int broker_conf_check(struct broker_conf *c, struct kerr *e);
+
+/* The value that was given for a name, the last one; null: none was. */
+struct slice broker_conf_given(const struct broker_conf *c, const char *name);
+/* Whether something follows from a setting, on topics or on the broker. */
+bool broker_conf_acts(const struct config_key *k);
 
 /* Every name that broker_conf_set takes, for "did you mean"; NULL past the last. */
 const char *broker_conf_name(size_t i);

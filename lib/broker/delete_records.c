@@ -102,16 +102,17 @@ static void work(struct pool_task *t)
 
 /* Topics of the brokers' own are not for clients to cut, and of compacted ones only the compaction
  * takes away. */
-static int16_t refusal(const struct deletion *d, const struct lookup *l)
+static int16_t refusal(const struct deletion *d, const struct catalog_image *image,
+                       const struct lookup *l)
 {
-    struct slice policy;
-
     if (!l->topic)
         return l->error;
     if (catalog_topic_name_internal(l->topic->name))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
-    policy = setting_of(d->r->broker, l->topic, "cleanup.policy");
-    return slice_eq_str(policy, "compact") ? KAFKA_POLICY_VIOLATION : 0;
+    return setting_cleanup(d->r->broker, image, l->topic, "compact") &&
+                   !setting_cleanup(d->r->broker, image, l->topic, "delete")
+               ? KAFKA_POLICY_VIOLATION
+               : 0;
 }
 
 static bool ask_topic(struct deletion *d, const struct catalog_image *image,
@@ -119,7 +120,7 @@ static bool ask_topic(struct deletion *d, const struct catalog_image *image,
                       struct delete_records_response_delete_records_topic_result *o)
 {
     struct lookup l = lookup_topic(d->r, image, false, q->name, (struct uuid){{0}}, OP_DELETE);
-    int16_t refused = refusal(d, &l);
+    int16_t refused = refusal(d, image, &l);
     bool ok = true;
 
     delete_records_response_delete_records_topic_result_init(o);

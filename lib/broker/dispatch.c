@@ -17,10 +17,14 @@ const struct api_entry api_table[] = {
     {API_DELETE_RECORDS, 0, false, QUOTA_REQUEST, handle_delete_records},
     {API_INIT_PRODUCER_ID, 0, false, QUOTA_REQUEST, handle_init_producer_id},
     {API_OFFSET_FOR_LEADER_EPOCH, 2, false, QUOTA_REQUEST, handle_offset_for_leader_epoch},
+    {API_DESCRIBE_CONFIGS, 1, false, QUOTA_REQUEST, handle_describe_configs},
+    {API_ALTER_CONFIGS, 0, false, QUOTA_REQUEST, handle_alter_configs},
     {API_DESCRIBE_LOG_DIRS, 1, false, QUOTA_REQUEST, handle_describe_log_dirs},
     {API_CREATE_PARTITIONS, 0, false, QUOTA_REQUEST, handle_create_partitions},
+    {API_INCREMENTAL_ALTER_CONFIGS, 0, false, QUOTA_REQUEST, handle_incremental_alter_configs},
     {API_DESCRIBE_CLUSTER, 0, false, QUOTA_REQUEST, handle_describe_cluster},
     {API_DESCRIBE_TOPIC_PARTITIONS, 0, false, QUOTA_REQUEST, handle_describe_topic_partitions},
+    {API_LIST_CONFIG_RESOURCES, 0, false, QUOTA_REQUEST, handle_list_config_resources},
     {0, 0, false, QUOTA_NONE, NULL},
 };
 

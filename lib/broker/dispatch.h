@@ -42,6 +42,10 @@ int handle_describe_log_dirs(struct request *r);
 int handle_create_partitions(struct request *r);
 int handle_describe_cluster(struct request *r);
 int handle_describe_topic_partitions(struct request *r);
+int handle_describe_configs(struct request *r);
+int handle_alter_configs(struct request *r);
+int handle_incremental_alter_configs(struct request *r);
+int handle_list_config_resources(struct request *r);
 int handle_init_producer_id(struct request *r);
 int handle_find_coordinator(struct request *r);
 

@@ -274,6 +274,8 @@ int16_t proposal_error(const struct proposal *p)
         return 0;
     case CATALOG_TOPIC_EXISTS:
         return KAFKA_TOPIC_ALREADY_EXISTS;
+    case CATALOG_CONFLICT: /* the client is to try again */
+        return KAFKA_REQUEST_TIMED_OUT;
     case CATALOG_PARTITIONS_EXIST:
         return KAFKA_INVALID_PARTITIONS;
     case CATALOG_NO_SUCH_TOPIC:

@@ -1,6 +1,6 @@
 #include "broker/stock.h"
 
-#include "base/arena.h"
+#include "broker/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,12 +75,8 @@ static struct logdir *dir_of(const struct broker *b, struct uuid id)
 
 void broker_plog_conf(const struct broker *b, const struct catalog_topic *t, struct plog_conf *out)
 {
-    *out = b->conf.log;
-    for (int32_t i = 0; i < t->config_count; i++) {
-        const struct topic_conf_key *k = topic_conf_find(t->configs[i].name);
-        if (k)
-            topic_conf_apply(out, k, t->configs[i].value);
-    }
+    *out = b->log_base;
+    setting_log(t, out);
 }
 
 static const char *name_of(const struct catalog_topic *t, char out[256])
@@ -205,6 +201,7 @@ int stock_open(struct broker *b, struct kerr *e)
     struct found f;
     int rc = find_all(b, &f, e);
 
+    setting_log_base(b, image, &b->log_base);
     for (int32_t i = 0; rc == 0 && i < image->topic_count; i++)
         for (int32_t k = 0; rc == 0 && k < image->topics[i]->partition_count; k++) {
             rc = load(b, image->topics[i], k, &f, e);
@@ -363,10 +360,20 @@ static void changed(void *arg, const struct catalog_topic *before,
     }
 }
 
+/* The brokers' settings have changed: every log may be concerned. */
+static void change_all(struct broker *b, const struct catalog_image *image)
+{
+    setting_log_base(b, image, &b->log_base);
+    for (int32_t i = 0; i < image->topic_count; i++)
+        changed(b, image->topics[i], image->topics[i]);
+}
+
 void stock_follow(void *broker, const struct catalog_image *before,
                   const struct catalog_image *after)
 {
     catalog_image_diff(before, after, changed, broker);
+    if (before->broker_configs != after->broker_configs)
+        change_all(broker, after);
 }
 
 struct listed {

@@ -147,13 +147,13 @@ static int16_t check_configs(struct request *r, const creatable *t, created *out
 
     for (int32_t i = 0; ok && i < t->configs.n; i++) {
         const struct create_topics_request_creatable_topic_config *q = &t->configs.v[i];
-        const struct topic_conf_key *k = topic_conf_find(q->name);
+        const struct config_key *k = config_find_topic(q->name);
         struct kerr e = {0};
         if (!k)
             return refuse_config(r, out, "there is no topic configuration '%.*s'", q->name);
-        if (topic_conf_check(k, q->value, &e) < 0)
+        if (config_check(k, k->topic, q->value, &e) < 0)
             return refuse_config(r, out, "%.*s", slice_str(kerr_msg(&e)));
-        c[i] = (struct catalog_config){slice_str(k->name), arena_dup(&r->arena, q->value, &ok)};
+        c[i] = (struct catalog_config){slice_str(k->topic), arena_dup(&r->arena, q->value, &ok)};
     }
     if (!ok)
         return KAFKA_UNKNOWN_SERVER_ERROR;
@@ -165,24 +165,25 @@ static int16_t check_configs(struct request *r, const creatable *t, created *out
     return 0;
 }
 
-static bool list_configs(struct request *r, const struct catalog_topic *t, created *out)
+static bool list_configs(struct request *r, const struct catalog_image *image,
+                         const struct catalog_topic *t, created *out)
 {
     int32_t n = 0;
 
-    while (topic_conf_keys[n].name)
+    while (config_keys[n].topic)
         n++;
     out->configs.v = arena_array(&r->arena, (size_t)n, sizeof *out->configs.v);
     out->configs.n = n;
     for (int32_t i = 0; out->configs.v && i < n; i++) {
         struct create_topics_response_creatable_topic_configs *c = &out->configs.v[i];
+        struct setting s = setting_of(r->broker, image, t, &config_keys[i], &r->arena);
+        bool ok = true;
         create_topics_response_creatable_topic_configs_init(c);
-        c->name = slice_str(topic_conf_keys[i].name);
-        c->value = setting_default(r->broker, &topic_conf_keys[i], &c->config_source);
-        for (int32_t k = 0; k < t->config_count; k++)
-            if (slice_eq(t->configs[k].name, c->name)) {
-                c->value = t->configs[k].value;
-                c->config_source = SOURCE_TOPIC;
-            }
+        c->name = s.name;
+        c->value = arena_dup(&r->arena, s.value, &ok); /* the image may be gone before the answer */
+        c->config_source = s.source;
+        if (!ok)
+            return false;
     }
     return out->configs.v != NULL;
 }
@@ -255,7 +256,7 @@ static int16_t create_one(struct batch *t, const creatable *w, bool validate_onl
     topic->config_count = w->configs.n;
     out->num_partitions = partitions;
     out->replication_factor = 1;
-    if (t->round.r->version >= 5 && !list_configs(t->round.r, topic, out))
+    if (t->round.r->version >= 5 && !list_configs(t->round.r, image, topic, out))
         return KAFKA_UNKNOWN_SERVER_ERROR;
     if (validate_only)
         return 0;

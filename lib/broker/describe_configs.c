@@ -1,0 +1,154 @@
+/* DescribeConfigs (KIP-133, KIP-226, KIP-569). */
+#include "broker/config_target.h"
+#include "broker/dispatch.h"
+#include "broker/settings.h"
+#include "wire/describe_configs_request.h"
+#include "wire/describe_configs_response.h"
+#include "wire/error.h"
+
+#include <stdio.h>
+
+typedef struct describe_configs_request_describe_configs_resource asked;
+typedef struct describe_configs_response_describe_configs_result result;
+typedef struct describe_configs_response_describe_configs_resource_result config;
+
+struct answer {
+    struct request *r;
+    const struct catalog_image *image;
+    bool synonyms, documentation;
+    bool ok;
+};
+
+static struct slice documentation(struct answer *a, const struct config_key *k)
+{
+    char text[512];
+
+    if (!k->doc)
+        return slice_str("Known to Apache Kafka; without effect here.");
+    if (broker_conf_acts(k))
+        return slice_str(k->doc);
+    snprintf(text, sizeof text, "%s Kept, but without effect here.", k->doc);
+    return arena_dup(&a->r->arena, slice_str(text), &a->ok);
+}
+
+static void add_synonyms(struct answer *a, const struct setting *v, int n, bool sensitive,
+                         config *out)
+{
+    out->synonyms.v = arena_array(&a->r->arena, (size_t)n, sizeof *out->synonyms.v);
+    a->ok &= out->synonyms.v != NULL;
+    for (int i = 0; out->synonyms.v && i < n; i++) {
+        struct describe_configs_response_describe_configs_synonym *s = &out->synonyms.v[i];
+        describe_configs_response_describe_configs_synonym_init(s);
+        s->name = v[i].name;
+        s->value = sensitive ? (struct slice){NULL, 0} : v[i].value;
+        s->source = v[i].source;
+        out->synonyms.n++;
+    }
+}
+
+static void add_config(struct answer *a, const struct config_target *t, const struct config_key *k,
+                       config *out)
+{
+    struct setting v[SETTINGS_MAX];
+    struct setting s = setting_of(a->r->broker, a->image, t->topic, k, &a->r->arena);
+    bool sensitive = k->flags & CONFIG_SENSITIVE;
+
+    describe_configs_response_describe_configs_resource_result_init(out);
+    out->name = s.name;
+    out->value = sensitive ? (struct slice){NULL, 0} : s.value;
+    out->config_source = s.source;
+    out->read_only = !t->topic && !config_is_dynamic(k);
+    out->is_sensitive = sensitive;
+    out->config_type = (int8_t)k->type;
+    out->documentation = a->documentation ? documentation(a, k) : (struct slice){NULL, 0};
+    if (a->synonyms)
+        add_synonyms(a, v, setting_values(a->r->broker, a->image, t->topic, k, v), sensitive, out);
+}
+
+/* What was set for all brokers, and only that. False: nothing was. */
+static bool add_default(struct answer *a, const struct config_key *k, config *out)
+{
+    struct setting s = {slice_str(k->broker),
+                        catalog_broker_value(a->image, slice_str(""), slice_str(k->broker)),
+                        SOURCE_DYNAMIC_DEFAULT};
+
+    if (!s.value.p)
+        return false;
+    describe_configs_response_describe_configs_resource_result_init(out);
+    out->name = s.name;
+    out->value = s.value;
+    out->config_source = s.source;
+    out->config_type = (int8_t)k->type;
+    out->documentation = a->documentation ? documentation(a, k) : (struct slice){NULL, 0};
+    if (a->synonyms)
+        add_synonyms(a, &s, 1, false, out);
+    return true;
+}
+
+static bool wanted(const asked *q, const char *name)
+{
+    for (int32_t i = 0; i < q->configuration_keys.n; i++)
+        if (slice_eq_str(q->configuration_keys.v[i], name))
+            return true;
+    return q->configuration_keys.n <= 0;
+}
+
+static void add_configs(struct answer *a, const struct config_target *t, const asked *q,
+                        result *out)
+{
+    size_t n = 0;
+
+    for (const struct config_key *k = config_keys; k->topic || k->broker; k++)
+        n += (t->topic ? k->topic : k->broker) != NULL;
+    out->configs.v = arena_array(&a->r->arena, n, sizeof *out->configs.v);
+    a->ok &= out->configs.v != NULL;
+    for (const struct config_key *k = config_keys; a->ok && (k->topic || k->broker); k++) {
+        const char *name = t->topic ? k->topic : k->broker;
+        config *c = &out->configs.v[out->configs.n];
+        if (!name || !wanted(q, name))
+            continue;
+        if (!t->topic && t->broker.n == 0) {
+            out->configs.n += add_default(a, k, c);
+        } else {
+            add_config(a, t, k, c);
+            out->configs.n++;
+        }
+    }
+}
+
+static void describe(struct answer *a, const asked *q, result *out)
+{
+    struct config_target t;
+
+    describe_configs_response_describe_configs_result_init(out);
+    out->resource_type = q->resource_type;
+    out->resource_name = q->resource_name;
+    out->error_code = config_target_find(a->r, a->image, q->resource_type, q->resource_name,
+                                         OP_DESCRIBE_CONFIGS, &t, &out->error_message);
+    if (out->error_code == 0)
+        add_configs(a, &t, q, out);
+}
+
+int handle_describe_configs(struct request *r)
+{
+    struct answer a = {.r = r, .ok = true};
+    struct describe_configs_request q;
+    struct describe_configs_response m;
+    struct buf b = {0};
+    int rc;
+
+    if ((rc = describe_configs_request_decode(&q, &r->body, r->version)) < 0)
+        return rc;
+    describe_configs_response_init(&m);
+    a.image = catalog_image(r->broker->catalog);
+    a.synonyms = q.include_synonyms;
+    a.documentation = q.include_documentation;
+    m.results.v = arena_array(&r->arena, (size_t)q.resources.n, sizeof *m.results.v);
+    a.ok = m.results.v != NULL;
+    for (int32_t i = 0; a.ok && i < q.resources.n; i++)
+        describe(&a, &q.resources.v[i], &m.results.v[m.results.n++]);
+    request_reply_begin(r, &b);
+    request_reply(r, &b, a.ok ? describe_configs_response_encode(&m, &b, r->version) : KE_NOMEM);
+    catalog_image_release(a.image);
+    return 0;
+}
