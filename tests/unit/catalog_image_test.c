@@ -101,12 +101,14 @@ static void take_new(void *arg, const struct catalog_topic *before,
     struct model *m = arg;
     uint32_t id;
     int name;
+    char text[16];
 
     (void)before;
     if (!after)
         return;
     memcpy(&id, after->id.b + 12, sizeof id);
-    assert_int_equal(sscanf((const char *)after->name.p, "name-%d", &name), 1);
+    snprintf(text, sizeof text, "%.*s", (int)after->name.n, (const char *)after->name.p);
+    assert_int_equal(sscanf(text, "name-%d", &name), 1);
     assert_int_equal(m->name[id], -1);
     assert_int_equal(owner(m, name), -1);
     m->name[id] = name;
