@@ -234,6 +234,8 @@ static int shell_main(const char *dir)
     return rc != SQLITE_ROW;
 }
 
+static const char *self; /* /proc/self/exe is valgrind under valgrind */
+
 static void shell(const char *dir)
 {
     pid_t pid = fork();
@@ -241,7 +243,7 @@ static void shell(const char *dir)
 
     assert_true(pid >= 0);
     if (pid == 0) {
-        execl("/proc/self/exe", "shell", dir, NULL);
+        execl(self, "shell", dir, NULL);
         _exit(127);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -412,6 +414,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(another_writer_is_noticed),
         cmocka_unit_test(proposers_and_readers_at_once),
     };
+    self = argv[0];
     if (argc > 1)
         return shell_main(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
