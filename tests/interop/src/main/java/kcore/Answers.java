@@ -20,14 +20,30 @@ import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.message.ApiVersionsResponseData;
+import org.apache.kafka.common.message.CreatePartitionsRequestData;
+import org.apache.kafka.common.message.CreatePartitionsRequestData.CreatePartitionsTopic;
+import org.apache.kafka.common.message.CreatePartitionsRequestData.CreatePartitionsTopicCollection;
 import org.apache.kafka.common.message.CreateTopicsRequestData;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopic;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopicCollection;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopicConfig;
 import org.apache.kafka.common.message.CreateTopicsRequestData.CreatableTopicConfigCollection;
 import org.apache.kafka.common.message.CreateTopicsResponseData;
+import org.apache.kafka.common.message.DeleteRecordsRequestData;
+import org.apache.kafka.common.message.DeleteRecordsRequestData.DeleteRecordsPartition;
+import org.apache.kafka.common.message.DeleteRecordsRequestData.DeleteRecordsTopic;
+import org.apache.kafka.common.message.DeleteRecordsResponseData;
 import org.apache.kafka.common.message.DeleteTopicsRequestData;
 import org.apache.kafka.common.message.DeleteTopicsRequestData.DeleteTopicState;
+import org.apache.kafka.common.message.DescribeClusterRequestData;
+import org.apache.kafka.common.message.DescribeClusterResponseData;
+import org.apache.kafka.common.message.DescribeLogDirsRequestData;
+import org.apache.kafka.common.message.DescribeLogDirsRequestData.DescribableLogDirTopic;
+import org.apache.kafka.common.message.DescribeLogDirsRequestData.DescribableLogDirTopicCollection;
+import org.apache.kafka.common.message.DescribeLogDirsResponseData;
+import org.apache.kafka.common.message.DescribeTopicPartitionsRequestData;
+import org.apache.kafka.common.message.DescribeTopicPartitionsRequestData.TopicRequest;
+import org.apache.kafka.common.message.DescribeTopicPartitionsResponseData;
 import org.apache.kafka.common.message.FetchRequestData;
 import org.apache.kafka.common.message.FetchRequestData.FetchPartition;
 import org.apache.kafka.common.message.FetchRequestData.FetchTopic;
@@ -43,6 +59,11 @@ import org.apache.kafka.common.message.ListOffsetsResponseData;
 import org.apache.kafka.common.message.MetadataRequestData;
 import org.apache.kafka.common.message.MetadataRequestData.MetadataRequestTopic;
 import org.apache.kafka.common.message.MetadataResponseData;
+import org.apache.kafka.common.message.OffsetForLeaderEpochRequestData;
+import org.apache.kafka.common.message.OffsetForLeaderEpochRequestData.OffsetForLeaderPartition;
+import org.apache.kafka.common.message.OffsetForLeaderEpochRequestData.OffsetForLeaderTopic;
+import org.apache.kafka.common.message.OffsetForLeaderEpochRequestData.OffsetForLeaderTopicCollection;
+import org.apache.kafka.common.message.OffsetForLeaderEpochResponseData;
 import org.apache.kafka.common.message.ProduceRequestData;
 import org.apache.kafka.common.message.ProduceRequestData.PartitionProduceData;
 import org.apache.kafka.common.message.ProduceRequestData.TopicProduceData;
@@ -110,10 +131,16 @@ public final class Answers {
         checks.put(ApiKeys.INIT_PRODUCER_ID, a::initProducerId);
         checks.put(ApiKeys.CREATE_TOPICS, a::createTopics);
         checks.put(ApiKeys.DELETE_TOPICS, a::deleteTopics);
+        checks.put(ApiKeys.DELETE_RECORDS, a::deleteRecords);
+        checks.put(ApiKeys.OFFSET_FOR_LEADER_EPOCH, a::offsetForLeaderEpoch);
+        checks.put(ApiKeys.DESCRIBE_LOG_DIRS, a::describeLogDirs);
+        checks.put(ApiKeys.CREATE_PARTITIONS, a::createPartitions);
+        checks.put(ApiKeys.DESCRIBE_CLUSTER, a::describeCluster);
+        checks.put(ApiKeys.DESCRIBE_TOPIC_PARTITIONS, a::describeTopicPartitions);
         System.out.println("1.." + (a.listed.size() + 2));
         int n = 0;
         for (ApiKeys key : a.listed.keySet())
-            a.every(++n, key, checks.get(key));
+            a.every(++n, key, checks.getOrDefault(key, v -> a.emptyOf(key, v)));
         a.closed(++n);
         a.random(++n, Integer.parseInt(args[1]));
         a.socket.close();
@@ -192,9 +219,9 @@ public final class Answers {
 
     private void every(int n, ApiKeys key, Check check) throws IOException {
         short first = key == ApiKeys.PRODUCE ? 3 : listed.get(key)[0], last = listed.get(key)[1];
-        boolean ok = check != null;
+        boolean ok = true;
         answers = 0;
-        for (short v = first; check != null && v <= last; v++) {
+        for (short v = first; v <= last; v++) {
             try {
                 check.run(v);
             } catch (Exception | AssertionError e) {
@@ -454,7 +481,94 @@ public final class Answers {
         equal(left.topics().find(name) == null && left.topics().find(both) == null, true);
     }
 
+    private void deleteRecords(short v) throws IOException {
+        for (long to : new long[] {v, 0, -1, end + 1}) {
+            var q = new DeleteRecordsRequestData().setTimeoutMs(10_000).setTopics(List.of(new DeleteRecordsTopic().setName(TOPIC)
+                .setPartitions(List.of(new DeleteRecordsPartition().setPartitionIndex(0).setOffset(to)))));
+            if (to == -1 && v < 2)
+                continue;
+            var data = (DeleteRecordsResponseData) ask(ApiKeys.DELETE_RECORDS, v, q,
+                to > end ? new Errors[] {Errors.OFFSET_OUT_OF_RANGE} : new Errors[0]).data();
+            equal(data.topics().find(TOPIC).partitions().find(0).lowWatermark(), to > end ? -1L : to < 0 ? end : (long) v);
+        }
+        ask(ApiKeys.DELETE_RECORDS, v, new DeleteRecordsRequestData().setTopics(List.of(new DeleteRecordsTopic().setName(MISSING)
+            .setPartitions(List.of(new DeleteRecordsPartition().setPartitionIndex(0))))), Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
+    private void offsetForLeaderEpoch(short v) throws IOException {
+        for (String topic : List.of(TOPIC, MISSING)) {
+            var t = new OffsetForLeaderTopic().setTopic(topic).setPartitions(List.of(
+                new OffsetForLeaderPartition().setPartition(0).setLeaderEpoch(0)));
+            var q = new OffsetForLeaderEpochRequestData().setReplicaId(v >= 3 ? -1 : -2)
+                .setTopics(new OffsetForLeaderTopicCollection(List.of(t).iterator()));
+            boolean there = topic.equals(TOPIC);
+            var data = (OffsetForLeaderEpochResponseData) ask(ApiKeys.OFFSET_FOR_LEADER_EPOCH, v, q,
+                there ? new Errors[0] : new Errors[] {Errors.UNKNOWN_TOPIC_OR_PARTITION}).data();
+            var p = data.topics().find(topic).partitions().get(0);
+            equal(p.leaderEpoch() + " " + p.endOffset(), there ? "0 " + end : "-1 -1");
+        }
+    }
+
+    private void describeLogDirs(short v) throws IOException {
+        var asked = new DescribableLogDirTopic().setTopic(TOPIC).setPartitions(List.of(0));
+        for (var topics : List.of(List.of(asked), List.<DescribableLogDirTopic>of())) {
+            var q = new DescribeLogDirsRequestData()
+                .setTopics(topics.isEmpty() ? null : new DescribableLogDirTopicCollection(topics.iterator()));
+            var data = (DescribeLogDirsResponseData) ask(ApiKeys.DESCRIBE_LOG_DIRS, v, q, new Errors[0]).data();
+            var dir = data.results().get(0);
+            equal(dir.totalBytes() > 0, v >= 4);
+            var t = dir.topics().stream().filter(x -> x.name().equals(TOPIC)).findFirst().get();
+            equal(t.partitions().size() + " " + t.partitions().get(0).offsetLag() + " " + t.partitions().get(0).isFutureKey(),
+                "1 0 false");
+        }
+    }
+
+    private void createPartitions(short v) throws IOException {
+        String name = "grows." + v;
+        ask(ApiKeys.CREATE_TOPICS, 7, newTopic(name, 1));
+        for (int count : new int[] {3, 1})
+            ask(ApiKeys.CREATE_PARTITIONS, v, new CreatePartitionsRequestData().setTimeoutMs(10_000).setTopics(
+                new CreatePartitionsTopicCollection(List.of(new CreatePartitionsTopic().setName(name).setCount(count)
+                    .setAssignments(null)).iterator())), count == 3 ? new Errors[0] : new Errors[] {Errors.INVALID_PARTITIONS});
+        var m = (MetadataResponseData) ask(ApiKeys.METADATA, 13, new MetadataRequestData().setTopics(null)).data();
+        equal(m.topics().find(name).partitions().size(), 3);
+    }
+
+    private void describeCluster(short v) throws IOException {
+        var data = (DescribeClusterResponseData) ask(ApiKeys.DESCRIBE_CLUSTER, v, new DescribeClusterRequestData(), new Errors[0]).data();
+        equal(data.brokers().stream().map(b -> b.brokerId() + " " + b.host() + " " + b.port()).toList(),
+            List.of("1 " + host + " " + port));
+        equal(data.controllerId() + " " + data.clusterId().length(), "1 22");
+        if (v >= 1)
+            ask(ApiKeys.DESCRIBE_CLUSTER, v, new DescribeClusterRequestData().setEndpointType((byte) 2), Errors.MISMATCHED_ENDPOINT_TYPE);
+    }
+
+    private void describeTopicPartitions(short v) throws IOException {
+        ask(ApiKeys.CREATE_TOPICS, 7, newTopic("pages", 5));
+        var q = new DescribeTopicPartitionsRequestData().setResponsePartitionLimit(2)
+            .setTopics(List.of(new TopicRequest().setName("pages"), new TopicRequest().setName(TOPIC)));
+        List<String> seen = new ArrayList<>();
+        for (int page = 0; page < 9; page++) {
+            var data = (DescribeTopicPartitionsResponseData) ask(ApiKeys.DESCRIBE_TOPIC_PARTITIONS, v, q, new Errors[0]).data();
+            for (var t : data.topics())
+                for (var p : t.partitions())
+                    seen.add(t.name() + " " + p.partitionIndex() + " " + p.leaderId());
+            if (data.nextCursor() == null)
+                break;
+            q.setCursor(new DescribeTopicPartitionsRequestData.Cursor().setTopicName(data.nextCursor().topicName())
+                .setPartitionIndex(data.nextCursor().partitionIndex()));
+        }
+        equal(seen, List.of(TOPIC + " 0 1", "pages 0 1", "pages 1 1", "pages 2 1", "pages 3 1", "pages 4 1"));
+        ask(ApiKeys.DESCRIBE_TOPIC_PARTITIONS, v, new DescribeTopicPartitionsRequestData()
+            .setTopics(List.of(new TopicRequest().setName(MISSING))), Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
     // ---- all of them ----
+
+    /** Nothing is known of the API here: a request as the class makes it. */
+    private void emptyOf(ApiKeys key, short v) throws IOException {
+        ask(key, v, key.messageType.newRequest());
+    }
 
     /** Produce is listed from 0, and closes the connection below 3. */
     private void closed(int n) throws IOException {
