@@ -21,6 +21,7 @@ struct offline {
     struct segscan scan;
     int64_t seen;   /* behind the last batch read: what follows begins here or later */
     int64_t wanted; /* batches that end below it are passed over */
+    bool misplaced; /* the last batch was whole, but its offset wrong: no torn tail */
     bool torn;      /* at the end, before bytes that are no whole batch: */
     int64_t torn_at, torn_size;
 };
@@ -163,18 +164,32 @@ static int damaged(const struct offline *o, int rc, struct kerr *e)
                     log_file_name(name, o->base, LOG_FILE_LOG), (long long)o->scan.at);
 }
 
+/* A whole batch, but does it belong behind what was read? */
+static int check_place(const struct offline *o, const struct batch *b, struct kerr *e)
+{
+    if (b->base_offset < o->seen)
+        return kerr_set(e, KE_CORRUPT, "batch at offset %lld follows offset %lld",
+                        (long long)b->base_offset, (long long)o->seen - 1);
+    if (batch_last_offset(b) - o->base > INT32_MAX)
+        return kerr_set(e, KE_CORRUPT, "offset %lld is too far from the segment's first",
+                        (long long)batch_last_offset(b));
+    return 0;
+}
+
 /* One batch with a good CRC and a place behind the one before it; else o->scan.at stays. */
 static int read_batch(struct offline *o, struct batch *b, struct kerr *e)
 {
     int64_t at = o->scan.at;
     int rc = segscan_next(&o->scan, b, e);
 
+    o->misplaced = false;
     if (rc <= 0)
         return rc;
     rc = batch_check_crc(b, e);
-    if (rc == 0 && b->base_offset < o->seen)
-        rc = kerr_set(e, KE_CORRUPT, "batch at offset %lld follows offset %lld",
-                      (long long)b->base_offset, (long long)o->seen - 1);
+    if (rc == 0) {
+        rc = check_place(o, b, e);
+        o->misplaced = rc < 0;
+    }
     if (rc < 0) {
         o->scan.at = at;
         return rc;
@@ -220,8 +235,13 @@ static int advance(struct offline *o, struct batch *b, struct kerr *e)
         if (rc < 0 && rc != KE_AGAIN && rc != KE_CORRUPT)
             return rc;
         segscan_seek(&o->scan, o->scan.at); /* what is buffered may have been half written */
-        if (final && rc < 0)
+        if (rc < 0 && (final || o->misplaced))
             return damaged(o, rc, e);
+        if (final && o->seen > base)
+            return damaged(o,
+                           kerr_set(e, KE_CORRUPT, "offset %lld belongs to the next segment",
+                                    (long long)o->seen - 1),
+                           e);
         if (final)
             rc = open_segment(o, base, e);
         if (final && rc == 0)

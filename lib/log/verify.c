@@ -93,6 +93,8 @@ static int check_batch(struct walk *w, const struct batch *b, int64_t at, struct
 
     if (b->base_offset < w->next || b->base_offset < w->base)
         tell_log(w, VERIFY_DAMAGE, at, "the batch's offset lies in front of where it stands");
+    if (batch_last_offset(b) - w->base > INT32_MAX)
+        tell_log(w, VERIFY_DAMAGE, at, "the batch's offset is too far from the segment's first");
     rc = check_records(w, b, &why);
     if (rc == KE_NOMEM || rc == KE_IO) {
         if (e)

@@ -313,13 +313,12 @@ static void damage_in_the_middle_is_said(void **state)
     close(fd);
 }
 
-/* A batch that was there before, and then a good one behind it. */
-static void offsets_that_go_back_are_damage(void **state)
+/* Whole batches whose offsets do not fit are no torn tail, also where nothing is behind them. */
+static void offset_is_damage(struct model *m, int64_t base, const char *what)
 {
-    struct model *m = *state;
     struct batch_builder w = {0};
     struct offline *o = reader(m);
-    int64_t end = m->end;
+    struct kerr e = {0};
     struct batch b;
     struct slice s;
     int rc;
@@ -327,13 +326,50 @@ static void offsets_that_go_back_are_damage(void **state)
     while ((rc = offline_next(o, &b, NULL)) == 1)
         ;
     assert_int_equal(rc, 0);
-    s = make_batch(&w, m, end - 1, 1, CODEC_NONE);
+    s = make_batch(&w, m, base, 1, CODEC_NONE);
     append(m, LOG_FILE_LOG, s.p, s.n);
-    assert_int_equal(offline_next(o, &b, NULL), 0);
-    assert_true(offline_torn(o));
-    s = make_batch(&w, m, end, 1, CODEC_NONE);
+    assert_int_equal(offline_next(o, &b, &e), KE_CORRUPT);
+    assert_non_null(strstr(kerr_msg(&e), what));
+    assert_false(offline_torn(o));
+    offline_close(o);
+    batch_builder_free(&w);
+}
+
+static void offsets_that_go_back_are_damage(void **state)
+{
+    struct model *m = *state;
+
+    offset_is_damage(m, m->end - 1, "follows offset");
+}
+
+static void verified_damage(const struct model *m, const char *what);
+
+static void offsets_far_from_the_first_are_damage(void **state)
+{
+    struct model *m = *state;
+
+    offset_is_damage(m, m->base + INT64_C(0x80000000), "too far from the segment's first");
+    verified_damage(m, "too far from the segment's first");
+}
+
+static void offsets_of_the_next_segment_are_damage(void **state)
+{
+    struct model *m = *state;
+    struct batch_builder w = {0};
+    struct kerr e = {0};
+    struct offline *o;
+    struct batch b;
+    struct slice s = make_batch(&w, m, m->end + 10, 1, CODEC_NONE);
+    int rc;
+
     append(m, LOG_FILE_LOG, s.p, s.n);
-    assert_int_equal(offline_next(o, &b, NULL), KE_CORRUPT);
+    m->base = m->end - 5;
+    append(m, LOG_FILE_LOG, "", 0);
+    o = reader(m);
+    while ((rc = offline_next(o, &b, &e)) == 1)
+        ;
+    assert_int_equal(rc, KE_CORRUPT);
+    assert_non_null(strstr(kerr_msg(&e), "belongs to the next segment"));
     offline_close(o);
     batch_builder_free(&w);
 }
@@ -440,6 +476,14 @@ static struct verify_result verified(const struct model *m, struct found *f)
     if (verify_dir(path, &o, &r, &e) < 0)
         fail_msg("%s", kerr_msg(&e));
     return r;
+}
+
+static void verified_damage(const struct model *m, const char *what)
+{
+    struct found f;
+
+    assert_int_equal(verified(m, &f).damage, 1);
+    assert_non_null(strstr(f.what, what));
 }
 
 static void a_sound_partition_is_found_sound(void **state)
@@ -707,6 +751,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_batch_that_is_not_whole_is_waited_for, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_in_the_middle_is_said, setup, teardown),
         cmocka_unit_test_setup_teardown(offsets_that_go_back_are_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(offsets_far_from_the_first_are_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(offsets_of_the_next_segment_are_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_segment_is_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_trimmed_is_not_there, setup, teardown),
         cmocka_unit_test_setup_teardown(the_directory_is_listed, setup, teardown),
