@@ -2,6 +2,7 @@
 
 #include "broker/core.h"
 #include "broker/reactor.h"
+#include "broker/sessions.h"
 #include "broker/stock.h"
 #include "os/random.h"
 
@@ -230,6 +231,10 @@ static int open_all(struct broker *b, struct kerr *e)
 {
     int rc = pool_new(&b->pool, POOL_THREADS, e);
 
+    b->sessions = sessions_new(b->conf.sessions_max);
+    if (rc == 0 && !b->sessions)
+        rc = kerr_set(e, KE_NOMEM, "fetch sessions");
+
     b->partitions.pool = b->pool;
     if (rc == 0)
         rc = make_reactors(b, e);
@@ -410,6 +415,7 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
         reactor_free(b->reactors[i]);
     free(b->reactors);
     partitions_free(&b->partitions);
+    sessions_free(b->sessions);
     pthread_mutex_destroy(&b->ids_mu);
     pthread_mutex_destroy(&b->quiet_mu);
     hash_free(&b->quiet);

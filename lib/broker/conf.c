@@ -201,6 +201,11 @@ static int set_replication(struct broker_conf *c, const char *v, struct kerr *e)
     return set_int(v, 1, 1, &n, e);
 }
 
+static int set_sessions_max(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_int(v, 0, INT32_MAX, &c->sessions_max, e);
+}
+
 static int set_topics_max(struct broker_conf *c, const char *v, struct kerr *e)
 {
     return set_int(v, 1, INT32_MAX, &c->topics_max, e);
@@ -227,6 +232,7 @@ static const struct {
     {"log.dir", set_dirs},
     {"log.dirs", set_dirs},
     {"max.connections", set_connections},
+    {"max.incremental.fetch.session.cache.slots", set_sessions_max},
     {"max.partitions", set_partitions_max},
     {"max.topics", set_topics_max},
     {"metadata.log.dir", set_metadata_dir},
@@ -297,6 +303,7 @@ void broker_conf_init(struct broker_conf *c)
         .connections_max = 10000,
         .idle_ms = 600000,
         .producer_expiry_ms = 86400000,
+        .sessions_max = 1000,
         .topics_max = 10000,
         .partitions_max = 100000,
     };

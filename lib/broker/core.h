@@ -13,6 +13,7 @@
 #include "net/listener.h"
 
 struct reactor;
+struct sessions;
 
 /* What a listener's callback gets. */
 struct door {
@@ -28,6 +29,7 @@ struct broker {
     struct logdir *dirs[BROKER_MAX_DIRS];
     int dir_count;
     struct catalog *catalog;
+    struct sessions *sessions;
     struct uuid cluster_id, proposer;
     _Atomic int64_t proposals;
     struct partitions partitions;

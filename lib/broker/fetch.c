@@ -3,13 +3,14 @@
  * little parks on its partitions until the high watermark moves or its time is up; one that would
  * wait for a disk goes to the pool, which brings the pages in, and then tries again.
  *
- * Sessions (KIP-227) are not kept: session id 0 is the answer, and every partition asked for is in
- * it.
+ * In a session (KIP-227, sessions.h) all its partitions are looked at, but only those with news are
+ * in the answer.
  */
 #include "broker/dispatch.h"
 #include "broker/errmap.h"
 #include "broker/lookup.h"
 #include "broker/reactor.h"
+#include "broker/sessions.h"
 #include "os/file.h"
 #include "wire/error.h"
 #include "wire/fetch_request.h"
@@ -48,6 +49,7 @@ struct fetch {
     int32_t topic_count;
     bool committed; /* isolation level */
     int16_t error;  /* of the whole */
+    struct session_step session;
     int64_t min_bytes, max_bytes;
     mono_ns until;
     int cold_tries;
@@ -219,31 +221,86 @@ static void fill_part(const struct fetch *f, const struct part *p,
         out->records = wire_records_elsewhere(p->source.size);
 }
 
-static bool fill(struct fetch *f, struct fetch_response *out, struct part **with, int32_t *count)
+/* The session of this answer, held: the one that goes on, or a new one. NULL: there is none. */
+static struct session *hold_session(struct fetch *f)
+{
+    struct sessions *t = f->r->broker->sessions;
+
+    if (f->session.kind == SESSION_GOES_ON)
+        return sessions_hold(t, f->session.id);
+    if (f->session.kind == SESSION_NEW)
+        return sessions_make(t, f->r->version >= 13, net_loop_now(f->r->reactor->loop));
+    return NULL;
+}
+
+/* Whether a partition is to be in the answer. A new session that gets no further is given up. */
+static bool is_told(struct fetch *f, struct session **s, const struct topic *t,
+                    const struct part *p)
+{
+    const struct session_topic topic = {t->name, t->id};
+    struct session_told now = {-1, -1};
+    struct fetch_request_fetch_partition q;
+
+    if (!*s)
+        return true; /* also when the session has gone meanwhile: its client will find out */
+    if (p->partition && !p->error)
+        now = (struct session_told){p->ends.high_watermark, p->ends.log_start};
+    if (f->session.kind == SESSION_GOES_ON)
+        return session_tell(*s, &topic, p->index, p->source.size > 0, p->error != 0, &now);
+    fetch_request_fetch_partition_init(&q);
+    q.partition = p->index;
+    q.current_leader_epoch = p->leader_epoch;
+    q.fetch_offset = p->offset;
+    q.partition_max_bytes = p->max < INT32_MAX ? (int32_t)p->max : INT32_MAX;
+    if (!session_add(f->r->broker->sessions, *s, &topic, &q, &now)) {
+        session_drop(f->r->broker->sessions, *s);
+        sessions_release(f->r->broker->sessions);
+        *s = NULL;
+    }
+    return true;
+}
+
+static bool fill_topics(struct fetch *f, struct session **s, struct fetch_response *out,
+                        struct part **with, int32_t *count)
 {
     struct arena *a = &f->r->arena;
 
-    fetch_response_init(out);
-    out->error_code = f->error;
-    out->responses.n = f->topic_count;
     out->responses.v = arena_array(a, (size_t)f->topic_count, sizeof *out->responses.v);
     for (int32_t i = 0; out->responses.v && i < f->topic_count; i++) {
         struct topic *t = &f->topics[i];
-        struct fetch_response_fetchable_topic_response *o = &out->responses.v[i];
+        struct fetch_response_fetchable_topic_response *o = &out->responses.v[out->responses.n];
         fetch_response_fetchable_topic_response_init(o);
         o->topic = t->name;
         o->topic_id = t->id;
-        o->partitions.n = t->count;
         o->partitions.v = arena_array(a, (size_t)t->count, sizeof *o->partitions.v);
         if (!o->partitions.v)
             return false;
         for (int32_t k = 0; k < t->count; k++) {
-            fill_part(f, &t->parts[k], &o->partitions.v[k]);
+            if (!is_told(f, s, t, &t->parts[k]))
+                continue;
+            fill_part(f, &t->parts[k], &o->partitions.v[o->partitions.n++]);
             if (t->parts[k].source.size > 0)
                 with[(*count)++] = &t->parts[k];
         }
+        out->responses.n += o->partitions.n > 0 || f->session.kind != SESSION_GOES_ON;
     }
     return out->responses.v != NULL;
+}
+
+static bool fill(struct fetch *f, struct fetch_response *out, struct part **with, int32_t *count)
+{
+    struct session *s = hold_session(f);
+    bool ok;
+
+    fetch_response_init(out);
+    out->error_code = f->error;
+    ok = fill_topics(f, &s, out, with, count);
+    out->session_id = s ? session_id(s) : f->session.id;
+    if (s && !ok && f->session.kind == SESSION_NEW)
+        session_drop(f->r->broker->sessions, s);
+    if (s)
+        sessions_release(f->r->broker->sessions);
+    return ok;
 }
 
 static void release_source(void *arg)
@@ -441,6 +498,7 @@ static void start_part(struct fetch *f, struct part *p, const struct lookup *l,
     p->fetch = f;
     p->index = q->partition;
     p->offset = q->fetch_offset;
+    p->leader_epoch = q->current_leader_epoch;
     p->max = q->partition_max_bytes > 0 ? (size_t)q->partition_max_bytes : 0;
     p->partition = lookup_partition(f->r, l, q->partition, q->current_leader_epoch, &p->error);
 }
@@ -469,17 +527,6 @@ static bool start(struct fetch *f, const struct fetch_request *q, const struct c
     return f->topics != NULL;
 }
 
-/* Only a full request, outside a session or asking for one, can be answered without keeping
- * sessions. */
-static int16_t check_session(const struct fetch_request *q)
-{
-    if (q->session_id != 0)
-        return KAFKA_FETCH_SESSION_ID_NOT_FOUND;
-    if (q->session_epoch > 0)
-        return KAFKA_INVALID_FETCH_SESSION_EPOCH;
-    return 0;
-}
-
 int handle_fetch(struct request *r)
 {
     struct fetch_request q;
@@ -504,7 +551,9 @@ int handle_fetch(struct request *r)
     f->back.run = back_from_pool;
     f->warm.run = warm;
     net_timer_init(&f->timer, r->reactor->loop, time_is_up);
-    f->error = check_session(&q);
+    f->session = sessions_begin(r->broker->sessions, &q, r->version >= 13,
+                                net_loop_now(r->reactor->loop), &r->arena);
+    f->error = f->session.error;
     if (f->error) {
         answer(f);
         return 0;

@@ -250,8 +250,8 @@ static void synonyms_are_kafkas(void **state)
 
 static void a_broker(void **state)
 {
-    static const char *const file[] = {"log.roll.hours", "2", "ssl.key.password", "secret",
-                                       "num.partitions", "3", NULL};
+    static const char *const file[] = {
+        "log.roll.hours", "2", "ssl.key.password", "secret", "num.partitions", "3", NULL};
     described *d;
     config *k;
 
@@ -397,9 +397,8 @@ static void what_cannot_be_changed(void **state)
 {
     static const struct op twice[] = {
         {"retention.ms", SET, "5"}, {"retention.ms", REMOVE, NULL}, {NULL, 0, NULL}};
-    static const struct op lags[] = {{"min.compaction.lag.ms", SET, "6"},
-                                     {"max.compaction.lag.ms", SET, "5"},
-                                     {NULL, 0, NULL}};
+    static const struct op lags[] = {
+        {"min.compaction.lag.ms", SET, "6"}, {"max.compaction.lag.ms", SET, "5"}, {NULL, 0, NULL}};
 
     (void)state;
     raw_create(&c, "t", 1, NULL);

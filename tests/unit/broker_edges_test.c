@@ -235,8 +235,7 @@ static void produce_refuses_what_cannot_be_stored(void **state)
 /* ---- fetch ---- */
 
 /* A request for n partitions from 0 on of one topic. */
-static void send_fetch(struct raw *to, int16_t v, const char *topic, int32_t n, int32_t max_wait,
-                       int32_t session, int32_t epoch)
+static void send_fetch(struct raw *to, int16_t v, const char *topic, int32_t n, int32_t max_wait)
 {
     struct fetch_request_fetch_partition *p = calloc((size_t)n, sizeof *p);
     struct fetch_request_fetch_topic t;
@@ -256,8 +255,6 @@ static void send_fetch(struct raw *to, int16_t v, const char *topic, int32_t n, 
     q.topics.n = 1;
     q.max_wait_ms = max_wait;
     q.min_bytes = 1;
-    q.session_id = session;
-    q.session_epoch = epoch;
     assert_int_equal(fetch_request_encode(&q, &b, v), 0);
     raw_send(to, API_FETCH, v, 6, &b);
     free(p);
@@ -280,7 +277,7 @@ static void what_fetch_does_not_know_is_minus_one(void **state)
     for (int16_t v = 4; v <= 12; v++) {
         struct fetch_response m;
         const struct fetch_response_partition_data *p;
-        send_fetch(&c, v, "none", 1, 0, 0, -1);
+        send_fetch(&c, v, "none", 1, 0);
         m = receive_fetch(&c, v);
         assert_int_equal(m.error_code, 0);
         p = &m.responses.v[0].partitions.v[0];
@@ -300,24 +297,6 @@ static void what_fetch_does_not_know_is_minus_one(void **state)
     }
 }
 
-static void sessions_are_not_kept(void **state)
-{
-    (void)state;
-    raw_create(&c, "t", 1, NULL);
-    for (int16_t v = 7; v <= 12; v++) {
-        struct fetch_response m;
-        send_fetch(&c, v, "t", 1, 0, 0, 0); /* one is asked for: the answer names none */
-        m = receive_fetch(&c, v);
-        assert_int_equal(m.error_code, 0);
-        assert_int_equal(m.session_id, 0);
-        assert_int_equal(m.responses.n, 1);
-        send_fetch(&c, v, "t", 1, 0, 5, 1);
-        assert_int_equal(receive_fetch(&c, v).error_code, KAFKA_FETCH_SESSION_ID_NOT_FOUND);
-        send_fetch(&c, v, "t", 1, 0, 0, 1);
-        assert_int_equal(receive_fetch(&c, v).error_code, KAFKA_INVALID_FETCH_SESSION_EPOCH);
-    }
-}
-
 static void a_client_that_has_gone_leaves_nothing_behind(void **state)
 {
     struct uuid id = raw_create(&c, "t", 1, NULL);
@@ -328,7 +307,7 @@ static void a_client_that_has_gone_leaves_nothing_behind(void **state)
     assert_non_null(p);
     raw_open(&other, &rig);
     for (int i = 0; i < 5; i++)
-        send_fetch(&other, 12, "t", 1, INT32_MAX, 0, -1);
+        send_fetch(&other, 12, "t", 1, INT32_MAX);
     while (atomic_load(&p->refs) < 2 + 5)
         sched_yield();
     raw_close(&other);
@@ -342,7 +321,7 @@ static void a_fetch_of_very_many_does_not_wait_long(void **state)
 {
     (void)state;
     raw_create(&c, "t", 1, NULL);
-    send_fetch(&c, 12, "t", 1000, INT32_MAX, 0, -1);
+    send_fetch(&c, 12, "t", 1000, INT32_MAX);
     assert_int_equal(receive_fetch(&c, 12).responses.v[0].partitions.n, 1000);
 }
 
@@ -421,7 +400,6 @@ int main(void)
         WITH_BROKER(metadata_tells_operations_when_asked),
         WITH_BROKER(produce_refuses_what_cannot_be_stored),
         WITH_BROKER(what_fetch_does_not_know_is_minus_one),
-        WITH_BROKER(sessions_are_not_kept),
         WITH_BROKER(a_client_that_has_gone_leaves_nothing_behind),
         WITH_BROKER(a_fetch_of_very_many_does_not_wait_long),
         WITH_BROKER(a_request_that_would_swell_is_refused),

@@ -303,7 +303,7 @@ public final class Answers {
         else
             t.setTopic(topic);
         return new FetchRequestData().setMaxWaitMs(10).setMinBytes(1).setMaxBytes(1 << 20).setIsolationLevel((byte) isolation)
-            .setSessionEpoch(v >= 7 ? 0 : -1).setTopics(List.of(t));
+            .setSessionEpoch(-1).setTopics(List.of(t));
     }
 
     private void fetch(short v) throws IOException {
@@ -322,7 +322,7 @@ public final class Answers {
                 // the batch of two that it lies in, and all that follow
                 readable((MemoryRecords) p.records(), from / 2 * 2);
             }
-        // what closes a session, and what asks for one that is not kept
+        // nothing at all, and a session that there is not
         ask(ApiKeys.FETCH, v, new FetchRequestData().setMaxWaitMs(60_000).setMinBytes(1), new Errors[0]);
         if (v >= 7)
             ask(ApiKeys.FETCH, v, fetchFrom(v, TOPIC, id, 0, 0).setSessionId(77).setSessionEpoch(3),
