@@ -14,6 +14,10 @@
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_TIMEOUT = 3 };
 
+/* A tool may be started with stdin, stdout or stderr closed. The next file opened would take the
+ * place, and be read or written as if it were it: so something takes it that can be neither. */
+void cli_hold_standard(void);
+
 /* CLI_TIMEOUT for KE_TIMEOUT, CLI_FAILED for every other error. */
 int cli_status(const struct kerr *e);
 

@@ -249,14 +249,13 @@ static int check_operands(const struct opt_tool *t, const struct operands *ops, 
     const struct opt_command *c = ops->command;
     size_t min = c ? c->min_operands : t->min_operands;
     size_t max = c ? c->max_operands : t->max_operands;
-    const char *who = c ? c->name : t->name;
     char shown[DIAG_ESCAPED_MAX];
 
     if (t->commands && !c)
         return kerr_set(e, KE_INVALID, "a command is missing");
     if (ops->n < min)
-        return kerr_set(e, KE_INVALID, "%s needs %s operand%s: %s", who, min == 1 ? "an" : "more",
-                        min == 1 ? "" : "s", c ? c->usage : t->usage);
+        return kerr_set(e, KE_INVALID, "%s%sneeds %s operand%s: %s", c ? c->name : "", c ? " " : "",
+                        min == 1 ? "an" : "more", min == 1 ? "" : "s", c ? c->usage : t->usage);
     if (ops->n > max)
         return kerr_set(e, KE_INVALID, "unexpected operand '%s'",
                         diag_escape(shown, sizeof shown, slice_str(ops->v[max])));
@@ -361,6 +360,7 @@ int opt_main(const struct opt_tool *t, int argc, char **argv, void *own, void *c
 {
     struct kerr e = {0};
 
+    cli_hold_standard();
     switch (opt_parse(t, argc, argv, own, common, ops, &e)) {
     case OPT_GO:
         return -1;

@@ -241,11 +241,19 @@ static void timed_out(evutil_socket_t fd, short what, void *arg)
     (void)arg;
 }
 
+/* What libevent has to say it says to its caller as well: a library does not print. */
+static void say_nothing(int severity, const char *msg)
+{
+    (void)severity;
+    (void)msg;
+}
+
 static struct event_base *make_base(void)
 {
     struct event_config *c = event_config_new();
     struct event_base *base = NULL;
 
+    event_set_log_callback(say_nothing);
     if (!c)
         return NULL;
     /* One thread runs it; the others only write to the eventfd. No precise timers: they would cost

@@ -156,7 +156,7 @@ static void wrong_usage_is_named(void **state)
     says(parse(&plain, "--call bad t"), "--call: 'bad' is not good");
     says(parse(&plain, "-0 -D x t"), "-0 and -D exclude each other");
     says(parse(&plain, "t u v"), "unexpected operand 'v'");
-    says(parse(&plain, "-e"), "plain needs an operand: TOPIC [FILE]");
+    says(parse(&plain, "-e"), "needs an operand: TOPIC [FILE]");
     assert_int_equal(parse(&plain, "-0 -0 t"), OPT_GO);
     assert_int_equal(parse(&plain, "--call good t"), OPT_GO);
     assert_int_equal(c.called, 42);
