@@ -175,8 +175,8 @@ int account_end(struct kprod *k, int rc, const struct kerr *e)
 
     if (k->signal)
         return interrupted(k);
-    if (!k->any_lost && rc == 0 && producer_idle(k->producer) &&
-        !producer_failed(k->producer, NULL, NULL))
+    if ((k->input_ended || k->stdout_closed) && !k->any_lost && rc == 0 &&
+        producer_idle(k->producer) && !producer_failed(k->producer, NULL, NULL))
         return k->stdout_closed ? CLI_FAILED : CLI_DONE;
     if (k->timed_out) {
         buf_put_str(&out, "timed out");

@@ -23,6 +23,7 @@ struct input {
     size_t place_count;
     int fd; /* -1: none is open */
     bool always_ready, tty;
+    bool large_before; /* the last record taken was one that goes alone */
     struct buf buf;
     size_t begin, scanned; /* of the record being gathered; looked at for a delimiter */
     bool eof;
@@ -114,11 +115,15 @@ const char *input_place(const struct input *in, struct producer_mark m, char out
 
 /* ---- records ---- */
 
+/* A record that the broker may find too large goes alone: then all before it are acknowledged, and
+ * nothing behind it is, if it is refused. */
 static int send_record(struct input *in, struct slice s, int64_t now, struct kerr *e)
 {
     struct kprod *k = in->k;
     struct slice key = slice_str(k->key), value = s;
     char place[400];
+    bool large;
+    int rc;
 
     if (k->key_delim.n) {
         const uint8_t *at = memmem(s.p, s.n, k->key_delim.p, k->key_delim.n);
@@ -132,8 +137,16 @@ static int send_record(struct input *in, struct slice s, int64_t now, struct ker
     }
     if (k->empty_is_null && value.n == 0)
         value.p = NULL;
-    return producer_send(k->producer, k->topic, (int32_t)k->partition, now, key, value, k->headers,
-                         (int32_t)k->header_texts.n, in->mark, e);
+    large = key.n + value.n >= (size_t)k->conf.batch_size;
+    if ((large || in->large_before) && !producer_idle(k->producer)) {
+        producer_flush(k->producer);
+        return KE_AGAIN;
+    }
+    rc = producer_send(k->producer, k->topic, (int32_t)k->partition, now, key, value, k->headers,
+                       (int32_t)k->header_texts.n, in->mark, e);
+    if (rc == 0)
+        in->large_before = large;
+    return rc;
 }
 
 /* The record [begin, end) and the delimiter behind it have been dealt with. */

@@ -37,7 +37,7 @@ struct kprod {
     struct producer *producer;
     struct input *input;
     int signal; /* the one that asked to stop, or 0 */
-    bool timed_out;
+    bool timed_out, input_ended;
 
     /* the account */
     int64_t acked;

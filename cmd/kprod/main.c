@@ -317,6 +317,7 @@ static int run(struct waits *s, struct kerr *e)
         }
     }
     net_watch_clear(&s->in);
+    k->input_ended = rc == 0;
     return rc == 1 || rc == KE_AGAIN || rc == KE_CLOSED ? 0 : rc;
 }
 
