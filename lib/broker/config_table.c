@@ -50,6 +50,11 @@ static void validate_records(struct plog_conf *c, struct slice v)
     c->validate_records = config_is_true(v);
 }
 
+static void cleanup(struct plog_conf *c, struct slice v)
+{
+    c->compacted = config_list_has(v, "compact");
+}
+
 static void flush_mode(struct plog_conf *c, struct slice v)
 {
     c->flush = slice_eq_str(v, "os") ? PLOG_FLUSH_OS : PLOG_FLUSH_SYNC;
@@ -70,8 +75,9 @@ const struct config_key config_keys[] = {
      .value = "delete",
      .choices = "compact|delete",
      .flags = CONFIG_ACTS,
-     .doc = "What becomes of old records: delete, compact, or both. Records of a topic that is "
-            "only compacted cannot be deleted by hand."},
+     .apply = cleanup,
+     .doc = "What becomes of old records: delete, compact, or both. Where it has compact every "
+            "record needs a key; where it is only that, nobody may delete records by hand."},
     {.topic = "compression.gzip.level",
      .broker = "compression.gzip.level",
      .type = CONFIG_INT,

@@ -44,8 +44,10 @@ static int check_numbers(const struct batch *b, struct kerr *e)
     return 0;
 }
 
-/* message.timestamp.before.max.ms is about every record. */
-static int check_old_records(const struct batch *b, int64_t oldest, size_t cap, struct kerr *e)
+/* What is asked of every record: a time that is not too old (message.timestamp.before.max.ms), and
+ * where the log is compacted a key. */
+static int check_each(const struct batch *b, const struct plog_conf *c, int64_t oldest, size_t cap,
+                      struct kerr *e)
 {
     struct record_iter *it;
     struct record r;
@@ -54,11 +56,14 @@ static int check_old_records(const struct batch *b, int64_t oldest, size_t cap, 
     if (rc < 0)
         return rc;
     rc = record_iter_begin(it, b, cap, e);
-    while (rc == 0 && (rc = record_next(it, &r, e)) == 1)
-        rc = r.timestamp >= oldest
-                 ? 0
-                 : kerr_set(e, KE_TIMESTAMP, "timestamp %lld, the oldest allowed is %lld",
-                            (long long)r.timestamp, (long long)oldest);
+    while (rc == 0 && (rc = record_next(it, &r, e)) == 1) {
+        rc = 0;
+        if (r.timestamp < oldest)
+            rc = kerr_set(e, KE_TIMESTAMP, "timestamp %lld, the oldest allowed is %lld",
+                          (long long)r.timestamp, (long long)oldest);
+        else if (c->compacted && slice_is_null(r.key))
+            rc = kerr_set(e, KE_INVALID, "a record without a key, but the topic is compacted");
+    }
     record_iter_free(it);
     return rc;
 }
@@ -72,8 +77,8 @@ static int check_records(const struct batch *b, const struct plog_conf *c, wall_
 
     if (batch_codec(b) == CODEC_NONE || c->validate_records)
         rc = batch_check_records(b, cap, e);
-    if (rc == 0 && old)
-        rc = check_old_records(b, now.ms - c->before_max_ms, cap, e);
+    if (rc == 0 && (old || c->compacted))
+        rc = check_each(b, c, old ? now.ms - c->before_max_ms : INT64_MIN, cap, e);
     /* The CRC is right: it was made like that, and sending it again would not help. */
     return rc == KE_CORRUPT ? kerr_ctx(e, KE_INVALID, "records") : rc;
 }

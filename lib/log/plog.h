@@ -42,6 +42,7 @@ struct plog_conf {
     int64_t before_max_ms;        /* message.timestamp.before.max.ms, INT64_MAX */
     int64_t after_max_ms;         /* message.timestamp.after.max.ms, 3600000 */
     bool validate_records;        /* validate.records: open compressed batches */
+    bool compacted;               /* cleanup.policy has compact: every record needs a key */
     enum plog_flush flush;        /* flush=sync|os */
 };
 

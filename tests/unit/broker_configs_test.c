@@ -350,6 +350,41 @@ static void precedence_acts_at_once(void **state)
     check(TOPIC, "new", "max.message.bytes", "1048588", SOURCE_DEFAULT);
 }
 
+static int16_t produce_keyed(struct uuid id, bool key, enum codec codec)
+{
+    struct batch_fields f = {.codec = codec,
+                             .level = CODEC_LEVEL_DEFAULT,
+                             .producer_id = -1,
+                             .producer_epoch = -1,
+                             .base_sequence = -1};
+    struct slice null = {NULL, 0}, empty = slice_str(""), batch;
+    struct batch_builder w = {0};
+    int16_t error;
+
+    batch_start(&w);
+    batch_add(&w, 1700000000000, slice_str("k"), slice_str("first"), NULL, 0);
+    batch_add(&w, 1700000000001, key ? empty : null, slice_str("second"), NULL, 0);
+    assert_int_equal(batch_finish(&w, &f, &batch, NULL), 0);
+    error = raw_produce(&c, 9, "t", id, -1, batch).error;
+    batch_builder_free(&w);
+    return error;
+}
+
+/* Compaction could not tell what a record without a key is about. */
+static void a_compacted_topic_wants_keys(void **state)
+{
+    struct uuid id = raw_create(&c, "t", 1, NULL);
+
+    (void)state;
+    for (enum codec codec = CODEC_NONE; codec < CODEC_COUNT; codec++) {
+        assert_int_equal(produce_keyed(id, false, codec), 0);
+        assert_int_equal(one(TOPIC, "t", "cleanup.policy", SET, "delete, compact"), 0);
+        assert_int_equal(produce_keyed(id, false, codec), KAFKA_INVALID_RECORD);
+        assert_int_equal(produce_keyed(id, true, codec), 0);
+        assert_int_equal(one(TOPIC, "t", "cleanup.policy", REMOVE, NULL), 0);
+    }
+}
+
 static void all_or_some(void **state)
 {
     static const struct op two[] = {
@@ -546,6 +581,7 @@ int main(void)
         cmocka_unit_test_teardown(a_broker, stop),
         WITH_BROKER(what_cannot_be_described),
         cmocka_unit_test_teardown(precedence_acts_at_once, stop),
+        WITH_BROKER(a_compacted_topic_wants_keys),
         WITH_BROKER(all_or_some),
         WITH_BROKER(lists_grow_and_shrink),
         WITH_BROKER(what_cannot_be_changed),

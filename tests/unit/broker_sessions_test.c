@@ -112,7 +112,8 @@ static void a_session_is_what_the_client_thinks(void **state)
         for (int32_t i = 0; i < q.topics.n; i++)
             for (int32_t k = 0; k < q.topics.v[i].partitions.n; k++, seen++) {
                 const struct fetch_request_fetch_partition *p = &q.topics.v[i].partitions.v[k];
-                assert_int_equal(p->fetch_offset, model[q.topics.v[i].topic.p[0] - 'a'][p->partition]);
+                assert_int_equal(p->fetch_offset,
+                                 model[q.topics.v[i].topic.p[0] - 'a'][p->partition]);
             }
         assert_int_equal(seen, want);
         s = sessions_hold(t, id); /* one of them goes to the end */
