@@ -222,8 +222,9 @@ const struct config_key config_keys[] = {
      .value = "1",
      .min = 1,
      .max = INT_MAX_,
-     .doc = "How many replicas must have a record before acks=all is answered. There is one "
-            "broker: it does not wait for more."},
+     .flags = CONFIG_ACTS,
+     .doc = "How many replicas must be in sync for a record to be taken with acks=all. There is "
+            "one broker, so with more than 1 none is (error 19)."},
     {.topic = "preallocate",
      .broker = "log.preallocate",
      .type = CONFIG_BOOLEAN,

@@ -33,7 +33,8 @@ struct broker {
     struct uuid cluster_id, proposer;
     _Atomic int64_t proposals;
     struct partitions partitions;
-    struct plog_conf log_base; /* of topics without settings of their own; stock's */
+    struct plog_conf log_base;  /* of topics without settings of their own; stock's */
+    _Atomic int64_t min_insync; /* likewise */
     struct net_limits limits;
     struct net_budget budget;
     struct net_listener *listeners[BROKER_MAX_LISTENERS];

@@ -7,6 +7,7 @@
 #include "broker/errmap.h"
 #include "broker/lookup.h"
 #include "broker/reactor.h"
+#include "broker/settings.h"
 #include "record/batch.h"
 #include "wire/error.h"
 #include "wire/produce_request.h"
@@ -329,6 +330,11 @@ static void start_part(struct produce *m, struct part *p, const struct lookup *l
     if (!p->partition)
         return;
     p->leader_epoch = l->topic->partitions[q->index].leader_epoch;
+    if (m->acks == -1 &&
+        l->topic->partitions[q->index].isr_count < setting_min_insync(m->r->broker, l->topic)) {
+        p->error = KAFKA_NOT_ENOUGH_REPLICAS;
+        return;
+    }
     p->error = check_batch(m->r, q->records);
     if (p->error)
         return;

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#define MIN_INSYNC "min.insync.replicas"
+
 struct slice broker_name(const struct broker *b, char out[BROKER_NAME])
 {
     snprintf(out, BROKER_NAME, "%" PRId32, b->conf.node_id);
@@ -124,17 +126,25 @@ bool setting_cleanup(const struct broker *b, const struct catalog_image *image,
 
 /* ---- logs ---- */
 
-void setting_log_base(const struct broker *b, const struct catalog_image *image,
-                      struct plog_conf *out)
+void settings_refresh(struct broker *b, const struct catalog_image *image)
 {
+    const struct config_key *insync = config_find_topic(slice_str(MIN_INSYNC));
     const struct catalog_topic none = {0};
     struct arena a = {0};
 
-    plog_conf_default(out);
+    plog_conf_default(&b->log_base);
     for (const struct config_key *k = config_keys; k->topic; k++)
         if (k->apply)
-            k->apply(out, setting_of(b, image, &none, k, &a).value);
+            k->apply(&b->log_base, setting_of(b, image, &none, k, &a).value);
+    atomic_store(&b->min_insync, config_number(setting_of(b, image, &none, insync, &a).value));
     arena_free(&a);
+}
+
+int64_t setting_min_insync(const struct broker *b, const struct catalog_topic *t)
+{
+    struct slice own = own_value(t, MIN_INSYNC);
+
+    return own.p ? config_number(own) : atomic_load_explicit(&b->min_insync, memory_order_relaxed);
 }
 
 void setting_log(const struct catalog_topic *t, struct plog_conf *c)

@@ -47,10 +47,13 @@ struct setting setting_of(const struct broker *b, const struct catalog_image *im
 bool setting_cleanup(const struct broker *b, const struct catalog_image *image,
                      const struct catalog_topic *t, const char *policy);
 
-/* What the settings make of a log: of one whose topic has none of its own, and what t's own change
- * about it. */
-void setting_log_base(const struct broker *b, const struct catalog_image *image,
-                      struct plog_conf *out);
+/* How many replicas must be in sync for a topic to take records with acks=all. */
+int64_t setting_min_insync(const struct broker *b, const struct catalog_topic *t);
+
+/* What the settings that are for all topics come to, into b: stock's, at the start and when they
+ * change. */
+void settings_refresh(struct broker *b, const struct catalog_image *image);
+/* What a topic's own settings change about a log's. */
 void setting_log(const struct catalog_topic *t, struct plog_conf *c);
 
 #endif

@@ -201,7 +201,7 @@ int stock_open(struct broker *b, struct kerr *e)
     struct found f;
     int rc = find_all(b, &f, e);
 
-    setting_log_base(b, image, &b->log_base);
+    settings_refresh(b, image);
     for (int32_t i = 0; rc == 0 && i < image->topic_count; i++)
         for (int32_t k = 0; rc == 0 && k < image->topics[i]->partition_count; k++) {
             rc = load(b, image->topics[i], k, &f, e);
@@ -363,7 +363,7 @@ static void changed(void *arg, const struct catalog_topic *before,
 /* The brokers' settings have changed: every log may be concerned. */
 static void change_all(struct broker *b, const struct catalog_image *image)
 {
-    setting_log_base(b, image, &b->log_base);
+    settings_refresh(b, image);
     for (int32_t i = 0; i < image->topic_count; i++)
         changed(b, image->topics[i], image->topics[i]);
 }

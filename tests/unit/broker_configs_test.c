@@ -385,6 +385,26 @@ static void a_compacted_topic_wants_keys(void **state)
     }
 }
 
+static void acks_all_wants_min_insync_replicas(void **state)
+{
+    struct uuid id = raw_create(&c, "t", 1, NULL);
+    struct batch_builder w = {0};
+
+    (void)state;
+    assert_int_equal(one(TOPIC, "t", "min.insync.replicas", SET, "2"), 0);
+    assert_int_equal(produce(id, 10), KAFKA_NOT_ENOUGH_REPLICAS);
+    assert_int_equal(raw_produce(&c, 9, "t", id, 1, make_batch(&w, 0, 1, 10, -1, -1)).base_offset,
+                     0);
+    assert_int_equal(one(TOPIC, "t", "min.insync.replicas", SET, "1"), 0);
+    assert_int_equal(one(BROKER, "", "min.insync.replicas", SET, "2"), 0);
+    assert_int_equal(produce(id, 10), 0);
+    assert_int_equal(one(TOPIC, "t", "min.insync.replicas", REMOVE, NULL), 0);
+    assert_int_equal(produce(id, 10), KAFKA_NOT_ENOUGH_REPLICAS);
+    assert_int_equal(one(BROKER, "", "min.insync.replicas", REMOVE, NULL), 0);
+    assert_int_equal(produce(id, 10), 0);
+    batch_builder_free(&w);
+}
+
 static void all_or_some(void **state)
 {
     static const struct op two[] = {
@@ -582,6 +602,7 @@ int main(void)
         WITH_BROKER(what_cannot_be_described),
         cmocka_unit_test_teardown(precedence_acts_at_once, stop),
         WITH_BROKER(a_compacted_topic_wants_keys),
+        WITH_BROKER(acks_all_wants_min_insync_replicas),
         WITH_BROKER(all_or_some),
         WITH_BROKER(lists_grow_and_shrink),
         WITH_BROKER(what_cannot_be_changed),
