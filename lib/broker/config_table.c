@@ -55,6 +55,42 @@ static void cleanup(struct plog_conf *c, struct slice v)
     c->compacted = config_list_has(v, "compact");
 }
 
+/* "producer" is none of the codecs' names. */
+static void compression(struct plog_conf *c, struct slice v)
+{
+    static const char *const names[CODEC_COUNT] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};
+
+    c->compression = -1;
+    for (int i = 0; i < CODEC_COUNT; i++)
+        if (slice_eq_str(v, names[i]))
+            c->compression = i;
+}
+
+/* In Kafka, too, the default of each stands for the library's own. */
+static void set_level(struct plog_conf *c, enum codec codec, struct slice v, int standard)
+{
+    int64_t n = config_number(v);
+    int min, max;
+
+    codec_levels(codec, &min, &max);
+    c->levels[codec] = n == standard ? CODEC_LEVEL_DEFAULT : n < min ? min : n > max ? max : (int)n;
+}
+
+static void gzip_level(struct plog_conf *c, struct slice v)
+{
+    set_level(c, CODEC_GZIP, v, -1);
+}
+
+static void lz4_level(struct plog_conf *c, struct slice v)
+{
+    set_level(c, CODEC_LZ4, v, 9);
+}
+
+static void zstd_level(struct plog_conf *c, struct slice v)
+{
+    set_level(c, CODEC_ZSTD, v, 3);
+}
+
 static void flush_mode(struct plog_conf *c, struct slice v)
 {
     c->flush = slice_eq_str(v, "os") ? PLOG_FLUSH_OS : PLOG_FLUSH_SYNC;
@@ -84,7 +120,8 @@ const struct config_key config_keys[] = {
      .value = "-1",
      .min = -1,
      .max = 9,
-     .flags = CONFIG_NOT_ZERO,
+     .flags = CONFIG_ACTS | CONFIG_NOT_ZERO,
+     .apply = gzip_level,
      .doc = "Level for gzip where the broker compresses: 1 to 9, or -1."},
     {.topic = "compression.lz4.level",
      .broker = "compression.lz4.level",
@@ -92,12 +129,16 @@ const struct config_key config_keys[] = {
      .value = "9",
      .min = 1,
      .max = 17,
+     .flags = CONFIG_ACTS,
+     .apply = lz4_level,
      .doc = "Level for lz4 where the broker compresses: 1 to 17."},
     {.topic = "compression.type",
      .broker = "compression.type",
      .type = CONFIG_STRING,
      .value = "producer",
      .choices = "uncompressed|zstd|lz4|snappy|gzip|producer",
+     .flags = CONFIG_ACTS,
+     .apply = compression,
      .doc = "How batches are stored: in one codec, or as the producer sent them."},
     {.topic = "compression.zstd.level",
      .broker = "compression.zstd.level",
@@ -105,6 +146,8 @@ const struct config_key config_keys[] = {
      .value = "3",
      .min = -131072,
      .max = 22,
+     .flags = CONFIG_ACTS,
+     .apply = zstd_level,
      .doc = "Level for zstd where the broker compresses."},
     {.topic = "delete.retention.ms",
      .broker = "log.cleaner.delete.retention.ms",

@@ -68,6 +68,12 @@ static int check_each(const struct batch *b, const struct plog_conf *c, int64_t 
     return rc;
 }
 
+/* Whether it will be stored in another codec than it came in. */
+static bool is_recoded(const struct batch *b, const struct plog_conf *c)
+{
+    return c->compression >= 0 && (int)batch_codec(b) != c->compression;
+}
+
 static int check_records(const struct batch *b, const struct plog_conf *c, wall_ms now,
                          struct kerr *e)
 {
@@ -75,12 +81,23 @@ static int check_records(const struct batch *b, const struct plog_conf *c, wall_
     bool old = !c->append_time && c->before_max_ms >= 0 && c->before_max_ms < now.ms;
     int rc = 0;
 
-    if (batch_codec(b) == CODEC_NONE || c->validate_records)
+    if (batch_codec(b) == CODEC_NONE || c->validate_records || is_recoded(b, c))
         rc = batch_check_records(b, cap, e);
     if (rc == 0 && (old || c->compacted))
         rc = check_each(b, c, old ? now.ms - c->before_max_ms : INT64_MIN, cap, e);
     /* The CRC is right: it was made like that, and sending it again would not help. */
     return rc == KE_CORRUPT ? kerr_ctx(e, KE_INVALID, "records") : rc;
+}
+
+static int check_size(size_t size, const struct plog_conf *c, struct kerr *e)
+{
+    if ((int64_t)size > c->max_message_bytes)
+        return kerr_set(e, KE_TOOBIG, "batch of %zu bytes, max.message.bytes is %lld", size,
+                        (long long)c->max_message_bytes);
+    if ((int64_t)size > c->segment_bytes || size > INT32_MAX)
+        return kerr_set(e, KE_RANGE, "batch of %zu bytes, segment.bytes is %lld", size,
+                        (long long)c->segment_bytes);
+    return 0;
 }
 
 static int check(struct plog_append *a, const struct plog_conf *c, wall_ms now, struct batch *b,
@@ -95,12 +112,9 @@ static int check(struct plog_append *a, const struct plog_conf *c, wall_ms now, 
     if (b->size != a->size)
         return kerr_set(e, KE_INVALID, "%zu bytes behind the batch: exactly one is expected",
                         a->size - b->size);
-    if ((int64_t)a->size > c->max_message_bytes)
-        return kerr_set(e, KE_TOOBIG, "batch of %zu bytes, max.message.bytes is %lld", a->size,
-                        (long long)c->max_message_bytes);
-    if ((int64_t)a->size > c->segment_bytes || a->size > INT32_MAX)
-        return kerr_set(e, KE_RANGE, "batch of %zu bytes, segment.bytes is %lld", a->size,
-                        (long long)c->segment_bytes);
+    rc = check_size(a->size, c, e);
+    if (rc < 0)
+        return rc;
     rc = batch_check_crc(b, e);
     if (rc == 0)
         rc = check_attributes(b, e);
@@ -468,8 +482,28 @@ static enum flush_want ask_for_repair(struct plog *l)
     return todo;
 }
 
+/* compression.type: the batch in the topic's codec, in out; a and b then are about that. */
+static int recode(struct plog_append *a, const struct plog_conf *c, struct batch *b,
+                  struct buf *out, struct kerr *e)
+{
+    int rc = batch_recode(b, (enum codec)c->compression, c->levels[c->compression],
+                          (size_t)c->max_message_bytes * DECODED_RATIO, out, e);
+
+    if (rc == 0)
+        rc = check_size(out->n, c, e);
+    if (rc == 0)
+        rc = batch_parse(buf_slice(out), b, NULL, e);
+    if (rc < 0)
+        return rc;
+    a->bytes = out->p;
+    a->size = out->n;
+    return 0;
+}
+
 int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr *e)
 {
+    const struct plog_append given = *a;
+    struct buf recoded = {0};
     enum flush_want todo = FLUSH_NO;
     bool advanced = false;
     struct plog_conf c;
@@ -485,8 +519,12 @@ int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr 
     a->log_start = l->log_start;
     pthread_mutex_unlock(&l->sm);
     rc = check(a, &c, now, &b, e);
-    if (rc < 0)
+    if (rc == 0 && is_recoded(&b, &c))
+        rc = recode(a, &c, &b, &recoded, e);
+    if (rc < 0) {
+        buf_free(&recoded);
         return rc;
+    }
     pthread_mutex_lock(&l->am);
     rc = append_locked(l, a, &c, &b, now, e);
     if (rc == 0)
@@ -497,11 +535,16 @@ int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr 
     plog_flush_start(l, todo);
     if (advanced)
         plog_fire_advanced(l);
+    buf_free(&recoded);
+    a->bytes = given.bytes;
+    a->size = given.size;
     return rc < 0 ? rc : 0;
 }
 
 bool plog_append_may_stall(struct plog *l)
 {
+    if (atomic_load_explicit(&l->heavy, memory_order_relaxed))
+        return true;
     if (atomic_load_explicit(&l->last_write_ns, memory_order_relaxed) > STALL_NS)
         return true;
     if (pthread_mutex_trylock(&l->am) != 0)

@@ -15,8 +15,18 @@ void plog_conf_default(struct plog_conf *c)
         .segment_index_bytes = 10 << 20,
         .before_max_ms = INT64_MAX,
         .after_max_ms = 3600000,
+        .compression = -1,
         .flush = PLOG_FLUSH_SYNC,
     };
+    for (int i = 0; i < CODEC_COUNT; i++)
+        c->levels[i] = CODEC_LEVEL_DEFAULT;
+}
+
+/* Whether appends open batches: work for the pool. */
+static bool is_heavy(const struct plog_conf *c)
+{
+    return c->validate_records || c->compacted || c->compression >= 0 ||
+           (!c->append_time && c->before_max_ms < INT64_MAX);
 }
 
 struct plog *plog_new(struct logdir *d, const char *name, struct uuid topic_id,
@@ -35,6 +45,7 @@ struct plog *plog_new(struct logdir *d, const char *name, struct uuid topic_id,
     l->dirfd = -1;
     l->topic_id = topic_id;
     l->conf = *c;
+    atomic_init(&l->heavy, is_heavy(c));
     l->cut_at = l->frozen = -1;
     pthread_mutex_init(&l->am, NULL);
     pthread_mutex_init(&l->sm, NULL);
@@ -94,6 +105,7 @@ void plog_set_conf(struct plog *l, const struct plog_conf *c)
     pthread_mutex_lock(&l->sm);
     l->conf = *c;
     pthread_mutex_unlock(&l->sm);
+    atomic_store(&l->heavy, is_heavy(c));
 }
 
 void plog_set_events(struct plog *l, const struct plog_events *ev)

@@ -26,6 +26,7 @@
 #include "base/slice.h"
 #include "base/uuid.h"
 #include "os/clock.h"
+#include "record/codec.h"
 
 struct plog;
 struct logdir;
@@ -42,8 +43,10 @@ struct plog_conf {
     int64_t before_max_ms;        /* message.timestamp.before.max.ms, INT64_MAX */
     int64_t after_max_ms;         /* message.timestamp.after.max.ms, 3600000 */
     bool validate_records;        /* validate.records: open compressed batches */
-    bool compacted;               /* cleanup.policy has compact: every record needs a key */
-    enum plog_flush flush;        /* flush=sync|os */
+    int compression;         /* compression.type: an enum codec, or -1: as the producer sent it */
+    int levels[CODEC_COUNT]; /* compression.*.level, where the broker compresses */
+    bool compacted;          /* cleanup.policy has compact: every record needs a key */
+    enum plog_flush flush;   /* flush=sync|os */
 };
 
 void plog_conf_default(struct plog_conf *c);
@@ -101,7 +104,8 @@ struct plog_append {
  */
 int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr *e);
 
-/* True when an append now might wait: the lock is taken or the last writes were slow. */
+/* True when an append now might take long: the lock is taken, the last writes were slow, or batches
+ * are opened or recoded. */
 bool plog_append_may_stall(struct plog *l);
 
 /*

@@ -48,6 +48,7 @@ struct plog {
     mono_ns repair_next; /* not before; sm */
 
     _Atomic int64_t last_write_ns;
+    atomic_bool heavy; /* appends open batches */
 
     pthread_mutex_t sm;
     pthread_cond_t cv; /* flushing, hold, stable, cuts */

@@ -85,6 +85,12 @@ void batch_set_leader_epoch(uint8_t *bytes, int32_t epoch);
 /* Sets LogAppendTime and the time of all records, and the CRC. size is the whole batch. */
 void batch_set_append_time(uint8_t *bytes, size_t size, int64_t timestamp);
 
+/* Appends to out the same batch with its records in another codec: but for length, codec and CRC
+ * the header is the same. b has been checked. cap bounds the decoded records (KE_TOOBIG).
+ * KE_CORRUPT, KE_CODEC, KE_NOMEM: what out then has is worth nothing. */
+int batch_recode(const struct batch *b, enum codec codec, int level, size_t cap, struct buf *out,
+                 struct kerr *e);
+
 struct header {
     struct slice name;  /* never null */
     struct slice value; /* may be null */

@@ -370,6 +370,90 @@ static int16_t produce_keyed(struct uuid id, bool key, enum codec codec)
     return error;
 }
 
+/* The one batch at offset 0 of the topic: in that codec, and with the records of produce_keyed. */
+static void check_stored(struct uuid id, enum codec codec)
+{
+    static const char *const values[] = {"first", "second"};
+    struct fetch_ask a = {.topic = "t", .id = id, .min_bytes = 1};
+    struct fetched f = raw_fetch(&c, 12, &a);
+    struct record_iter *it;
+    struct batch b;
+    struct record r;
+
+    assert_int_equal(f.error, 0);
+    assert_int_equal(batch_parse(f.records, &b, NULL, NULL), 0);
+    assert_int_equal(batch_codec(&b), codec);
+    assert_int_equal(batch_check_crc(&b, NULL), 0);
+    assert_int_equal(batch_check_records(&b, 1 << 20, NULL), 0);
+    assert_int_equal(b.max_timestamp, 1700000000001);
+    assert_int_equal(record_iter_new(&it, NULL), 0);
+    assert_int_equal(record_iter_begin(it, &b, 1 << 20, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(record_next(it, &r, NULL), 1);
+        assert_int_equal(r.offset, i);
+        assert_int_equal(r.timestamp, 1700000000000 + i);
+        assert_true(slice_eq_str(r.value, values[i]));
+    }
+    assert_int_equal(record_next(it, &r, NULL), 0);
+    record_iter_free(it);
+}
+
+/* compression.type, from every codec to every codec; the level is the topic's. */
+static void batches_are_stored_in_the_topics_codec(void **state)
+{
+    static const char *const types[] = {"uncompressed", "gzip", "snappy", "lz4", "zstd"};
+
+    (void)state;
+    for (enum codec from = CODEC_NONE; from < CODEC_COUNT; from++)
+        for (enum codec to = CODEC_NONE; to <= CODEC_COUNT; to++) {
+            const char *type = to < CODEC_COUNT ? types[to] : "producer";
+            const char *const set[] = {"compression.type",
+                                       type,
+                                       "compression.zstd.level",
+                                       "19",
+                                       "compression.lz4.level",
+                                       "17",
+                                       NULL};
+            struct uuid id = raw_create(&c, "t", 1, set);
+            assert_int_equal(produce_keyed(id, true, from), 0);
+            check_stored(id, to < CODEC_COUNT ? to : from);
+            assert_int_equal(raw_delete(&c, "t"), 0);
+        }
+}
+
+static void recoding_keeps_the_rules(void **state)
+{
+    static const char *const plain[] = {"compression.type", "uncompressed", "max.message.bytes",
+                                        "1000", NULL};
+    struct batch_fields f = {.codec = CODEC_GZIP,
+                             .level = CODEC_LEVEL_DEFAULT,
+                             .producer_id = 5,
+                             .producer_epoch = 0,
+                             .base_sequence = 0};
+    struct uuid id = raw_create(&c, "t", 1, plain);
+    struct batch_builder w = {0};
+    static char zeros[5000];
+    struct slice batch;
+
+    (void)state;
+    batch_start(&w);
+    batch_add(&w, 1, slice_str("k"), slice_of(zeros, sizeof zeros), NULL, 0);
+    assert_int_equal(batch_finish(&w, &f, &batch, NULL), 0);
+    assert_true(batch.n < 1000); /* but not in the codec of the topic */
+    assert_int_equal(raw_produce(&c, 9, "t", id, 1, batch).error, KAFKA_MESSAGE_TOO_LARGE);
+    batch_start(&w);
+    batch_add(&w, 1, slice_str("k"), slice_of(zeros, 500), NULL, 0);
+    assert_int_equal(batch_finish(&w, &f, &batch, NULL), 0);
+    for (int i = 0; i < 2; i++) { /* the second time it is a duplicate */
+        struct produced p = raw_produce(&c, 9, "t", id, 1, batch);
+        assert_int_equal(p.error, 0);
+        assert_int_equal(p.base_offset, 0);
+    }
+    ((uint8_t *)(uintptr_t)batch.p)[batch.n - 1] ^= 1; /* recoding must not make it whole again */
+    assert_int_equal(raw_produce(&c, 9, "t", id, 1, batch).error, KAFKA_CORRUPT_MESSAGE);
+    batch_builder_free(&w);
+}
+
 /* Compaction could not tell what a record without a key is about. */
 static void a_compacted_topic_wants_keys(void **state)
 {
@@ -601,6 +685,8 @@ int main(void)
         cmocka_unit_test_teardown(a_broker, stop),
         WITH_BROKER(what_cannot_be_described),
         cmocka_unit_test_teardown(precedence_acts_at_once, stop),
+        WITH_BROKER(batches_are_stored_in_the_topics_codec),
+        WITH_BROKER(recoding_keeps_the_rules),
         WITH_BROKER(a_compacted_topic_wants_keys),
         WITH_BROKER(acks_all_wants_min_insync_replicas),
         WITH_BROKER(all_or_some),
