@@ -323,6 +323,8 @@ void peer_answer_in(struct peer_call *q, struct buf *body, int64_t ms)
     buf_put_slice(&q->answer, buf_slice(body));
     put_be32(q->answer.p, (uint32_t)(q->answer.n - 4));
     buf_free(body);
+    if (q->rig->on_answer)
+        q->rig->on_answer(q->rig, q, &q->answer);
     q->answered = true;
     q->due = mono_add_ms(now_mono(q->rig), ms);
     q->rig->events++;
@@ -373,9 +375,14 @@ void peer_cut(struct peer_call *q)
 static void answer_versions(struct peer_call *q)
 {
     struct api_versions_response m;
+    int16_t version = q->version;
     struct buf b = {0};
 
     api_versions_response_init(&m);
+    if (version > q->rig->max_version[API_API_VERSIONS]) { /* KIP-511 */
+        m.error_code = KAFKA_UNSUPPORTED_VERSION;
+        version = 0;
+    }
     m.api_keys.v = must(calloc(128, sizeof *m.api_keys.v));
     m.api_keys.n = 0;
     for (int16_t k = 0; k < 128; k++) {
@@ -385,7 +392,7 @@ static void answer_versions(struct peer_call *q)
         m.api_keys.v[m.api_keys.n++] =
             (struct api_versions_response_api_version){k, a->min, q->rig->max_version[k]};
     }
-    assert_int_equal(api_versions_response_encode(&m, &b, q->version), 0);
+    assert_int_equal(api_versions_response_encode(&m, &b, version), 0);
     free(m.api_keys.v);
     peer_answer(q, &b);
 }

@@ -125,6 +125,8 @@ struct rig {
 
     /* True: it has taken the request. */
     bool (*on_call)(struct rig *r, struct peer_call *q);
+    /* Sees each answer with its length in front, and may change it. */
+    void (*on_answer)(struct rig *r, struct peer_call *q, struct buf *frame);
     /* NULL: everything is stored. */
     struct peer_verdict (*on_batch)(struct rig *r, struct peer_call *q, struct peer_topic *t,
                                     int32_t partition, struct slice batch);
