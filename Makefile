@@ -149,10 +149,13 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o \
 	$(say)LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka
 
+# These make allocations of our own code fail: tests/unit/fail_malloc.h.
+$(filter %_memory_test,$(UNIT)): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+
 # All messages in one table, for tests that treat them alike: tests/wire/messages.h.
 MESSAGE_TABLE := $(B)/tests/wire/messages.o $(B)/gen/tests/table.o \
 	$(patsubst $(B)/gen/wire/%,$(B)/gen/tests/%.o,$(MESSAGES))
-$(B)/tests/unit/wire_vectors_test $(B)/tests/fuzz/wire_replay $(B)/tests/fuzz/fuzz_wire: $(MESSAGE_TABLE)
+$(B)/tests/unit/wire_vectors_test $(B)/tests/unit/wire_memory_test $(B)/tests/fuzz/wire_replay $(B)/tests/fuzz/fuzz_wire: $(MESSAGE_TABLE)
 
 $(B)/gen/tests/table.c: $(MESSAGES:$(B)/gen/wire/%=lib/wire/schema/%.schema)
 	@mkdir -p $(@D)

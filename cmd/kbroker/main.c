@@ -217,37 +217,46 @@ int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struc
     return status;
 }
 
-int main(int argc, char **argv)
+static int run(struct kbroker *k, const struct operands *ops)
 {
-    struct kbroker k = {0};
     struct broker_conf conf;
-    struct operands ops;
     struct kerr e = {0};
     struct diag d;
-    int status = opt_main(&tool, argc, argv, &k, NULL, &ops);
+    int status;
 
-    if (status >= 0)
-        return status;
-    if (k.temp != (ops.n > 0))
+    if (k->temp != (ops->n > 0))
         return cli_usage("kbroker",
-                         k.temp ? "--temp needs a command: kbroker --temp -- CMD"
-                                : "unexpected operand '%s'",
-                         ops.n ? ops.v[0] : "");
+                         k->temp ? "--temp needs a command: kbroker --temp -- CMD"
+                                 : "unexpected operand '%s'",
+                         ops->n ? ops->v[0] : "");
     /* few arenas: memory freed by one thread is found by the others, and goes back */
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
-    diag_open(&d, &k);
+    diag_open(&d, k);
     raise_descriptors();
-    if (k.temp)
-        return temp_run(&k, &ops, &d);
+    if (k->temp)
+        return temp_run(k, ops, &d);
     broker_conf_init(&conf);
-    if (configure(&k, &conf, &e) < 0) {
+    if (configure(k, &conf, &e) < 0) {
         broker_conf_free(&conf);
         return cli_fail("kbroker", &e);
     }
     warn_idle(&conf, &d);
-    status = k.check ? CLI_DONE : kbroker_serve(&k, &conf, &d, NULL, NULL);
+    status = k->check ? CLI_DONE : kbroker_serve(k, &conf, &d, NULL, NULL);
     broker_conf_free(&conf);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct kbroker k = {0};
+    struct operands ops;
+    int status = opt_main(&tool, argc, argv, &k, NULL, &ops);
+
+    if (status < 0)
+        status = run(&k, &ops);
+    opt_list_free(&k.listeners);
+    opt_list_free(&k.set);
     operands_free(&ops);
     return status;
 }

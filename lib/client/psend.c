@@ -222,7 +222,8 @@ static int put_request(void *arg, struct buf *out, int16_t version, struct slice
 
 /* ---- sending ---- */
 
-static void send_to(struct producer *p, int32_t leader, mono_ns now)
+/* False without memory: nothing has been sent. */
+static bool send_to(struct producer *p, int32_t leader, mono_ns now)
 {
     struct prequest *q = gather(p, leader, now);
     struct kerr e = {0};
@@ -235,10 +236,10 @@ static void send_to(struct producer *p, int32_t leader, mono_ns now)
     };
 
     if (!q)
-        return;
+        return false;
     if (!make_up(q)) {
         free(q);
-        return;
+        return true;
     }
     rq.max_version = newest_version(q);
     q->next = p->requests;
@@ -247,6 +248,7 @@ static void send_to(struct producer *p, int32_t leader, mono_ns now)
         struct client_reply r = {.err = KE_IO, .why = &e};
         prequest_done(q, &r);
     }
+    return true;
 }
 
 /* False when there is nothing that could be sent. */
@@ -256,7 +258,8 @@ static bool send_some(struct producer *p)
 
     for (struct ppart *part = p->active; part; part = part->next)
         if (sendable(part, now)) {
-            send_to(p, leader_of(part), now);
+            if (!send_to(p, leader_of(part), now))
+                part->not_before = mono_add_ms(now, p->conf->retry_backoff_ms + 1);
             return true;
         }
     return false;

@@ -279,7 +279,7 @@ int net_loop_new(struct net_loop **out, const struct os_clock *clock, struct ker
     pthread_mutex_init(&l->mu, NULL);
     l->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     l->base = make_base();
-    if (l->wake_fd >= 0 && l->base) {
+    if (l->wake_fd >= 0 && l->base && net_timers_init(&l->timers)) {
         l->wake = event_new(l->base, l->wake_fd, EV_READ | EV_PERSIST, woken, l);
         l->timeout = evtimer_new(l->base, timed_out, l);
         l->alarm = evtimer_new(l->base, alarm_rang, l);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define FIRST_ROOM 64
+
 static void put(struct net_timers *h, size_t at, struct net_timer *t)
 {
     h->heap[at] = t;
@@ -41,6 +43,23 @@ static void settle(struct net_timers *h, size_t at, struct net_timer *t)
         down(h, at, t);
 }
 
+static bool grow(struct net_timers *h, size_t cap)
+{
+    struct net_timer **more = realloc(h->heap, cap * sizeof *more);
+
+    if (!more)
+        return false;
+    h->heap = more;
+    h->cap = cap;
+    return true;
+}
+
+bool net_timers_init(struct net_timers *h)
+{
+    *h = (struct net_timers){0};
+    return grow(h, FIRST_ROOM);
+}
+
 bool net_timers_set(struct net_timers *h, struct net_timer *t, mono_ns due)
 {
     t->due = due;
@@ -48,14 +67,8 @@ bool net_timers_set(struct net_timers *h, struct net_timer *t, mono_ns due)
         settle(h, t->place - 1, t);
         return true;
     }
-    if (h->n == h->cap) {
-        size_t cap = h->cap ? h->cap * 2 : 16;
-        struct net_timer **more = realloc(h->heap, cap * sizeof *more);
-        if (!more)
-            return false;
-        h->heap = more;
-        h->cap = cap;
-    }
+    if (h->n == h->cap && !grow(h, h->cap * 2))
+        return false;
     up(h, h->n++, t);
     return true;
 }

@@ -14,6 +14,8 @@ struct net_timers {
 };
 
 /* Both move a timer that is set already. False without memory: then it is not set. */
+/* Room for the first few, so that a small program's timers can always be set. */
+bool net_timers_init(struct net_timers *h);
 bool net_timers_set(struct net_timers *h, struct net_timer *t, mono_ns due);
 void net_timers_clear(struct net_timers *h, struct net_timer *t);
 /* The first to become due, or NULL. */

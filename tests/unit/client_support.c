@@ -28,6 +28,8 @@
 
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 
+int rig_inside;
+
 static void *must(void *p)
 {
     assert_non_null(p);
@@ -211,7 +213,9 @@ static bool conn_flush(struct peer_conn *p)
 
 static void conn_timer(struct net_timer *t)
 {
+    rig_inside++;
     conn_flush(CLIENT_OWNER(struct peer_conn, timer, t));
+    rig_inside--;
 }
 
 static bool conn_is_open(const struct rig *r, const struct peer_conn *p)
@@ -248,9 +252,8 @@ static void take_frame(struct peer_conn *p, const uint8_t *bytes, size_t n)
         peer_default(q);
 }
 
-static void conn_ready(struct net_watch *w, bool readable, bool writable)
+static void serve_conn(struct peer_conn *p, bool readable, bool writable)
 {
-    struct peer_conn *p = CLIENT_OWNER(struct peer_conn, watch, w);
     struct rig *r = p->rig;
     size_t at = 0;
     ssize_t k;
@@ -280,6 +283,13 @@ static void conn_ready(struct net_watch *w, bool readable, bool writable)
     p->in.n -= at;
 }
 
+static void conn_ready(struct net_watch *w, bool readable, bool writable)
+{
+    rig_inside++;
+    serve_conn(CLIENT_OWNER(struct peer_conn, watch, w), readable, writable);
+    rig_inside--;
+}
+
 static void accept_one(struct net_watch *w, bool readable, bool writable)
 {
     struct peer_node *n = CLIENT_OWNER(struct peer_node, watch, w);
@@ -291,6 +301,7 @@ static void accept_one(struct net_watch *w, bool readable, bool writable)
     (void)writable;
     if (fd < 0)
         return;
+    rig_inside++;
     p = must(calloc(1, sizeof *p));
     p->rig = r;
     p->node = (int)(n - r->node);
@@ -302,6 +313,7 @@ static void accept_one(struct net_watch *w, bool readable, bool writable)
     r->events++;
     n->accepted++;
     conn_watch(p);
+    rig_inside--;
 }
 
 /* ---- what is done with requests ---- */

