@@ -266,6 +266,32 @@ static void frames_that_make_no_sense(void **state)
     }
 }
 
+/* All is well with it, but for the number of the request. */
+static void renumber(struct rig *r, struct peer_call *q, struct buf *frame)
+{
+    int *left = r->arg;
+
+    if (q->key != API_PRODUCE || *left == 0)
+        return;
+    assert_int_equal(acknowledged, 0);
+    --*left;
+    frame->p[7] ^= 1;
+}
+
+static void an_answer_to_another_request(void **state)
+{
+    int left = 2;
+
+    (void)state;
+    begin(1);
+    rig.arg = &left;
+    rig.on_answer = renumber;
+    put(0, 1);
+    finish(1);
+    assert_int_equal(left, 0);
+    end();
+}
+
 /* An answer without a request: the connection is given up, what is under way is sent again. */
 static bool send_twice(struct rig *r, struct peer_call *q)
 {
@@ -520,6 +546,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(garbled_answers),
         cmocka_unit_test(garbled_versions),
         cmocka_unit_test(frames_that_make_no_sense),
+        cmocka_unit_test(an_answer_to_another_request),
         cmocka_unit_test(an_answer_too_many),
         cmocka_unit_test(an_answer_about_something_else_acknowledges_nothing),
         cmocka_unit_test(metadata_that_lies),

@@ -109,6 +109,43 @@ static void the_producer(void **state)
         }
 }
 
+/* A record for which there was no memory leaves nothing behind that would be sent. */
+static bool produce_one(long n)
+{
+    struct producer_mark mark = {1, 1};
+    struct client_topic *t;
+    struct producer *p;
+    bool failed;
+    int rc;
+
+    memset(reports, 0, sizeof reports);
+    rig_start(&rig, 1, NULL);
+    stored = rig_topic(&rig, "t", 1);
+    t = rig_know(&rig, "t");
+    assert_int_equal(producer_new(&p, rig.c, on_report, NULL, NULL), 0);
+    fail_begin(n, 1);
+    rc = producer_send(p, t, 0, 0, slice_str("k"), slice_str("1:"), NULL, 0, mark, NULL);
+    failed = fail_end();
+    assert_int_equal(rc, failed ? KE_NOMEM : 0);
+    producer_flush(p);
+    rig_until(&rig, is_idle, p);
+    assert_int_equal(reports[1], !failed);
+    assert_int_equal(stored->parts[0].end, !failed);
+    producer_free(p);
+    rig_stop(&rig);
+    return failed;
+}
+
+static void a_first_record(void **state)
+{
+    long n = 0;
+
+    (void)state;
+    while (produce_one(n))
+        n++;
+    assert_true(n > 3);
+}
+
 /* From the first connection to the topic's being known. */
 static bool learn(long n)
 {
@@ -176,6 +213,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_new_client),
         cmocka_unit_test(metadata),
         cmocka_unit_test(the_producer),
+        cmocka_unit_test(a_first_record),
     };
 
     if (argc > 1)
