@@ -65,30 +65,25 @@ static int32_t choose(struct producer *p, const struct client_topic *t)
     return (int32_t)first;
 }
 
-static struct ppart *find_part(struct producer *p, struct client_topic *t, int32_t partition,
-                               struct slice key, struct kerr *e)
+static int find_part(struct producer *p, struct client_topic *t, int32_t partition,
+                     struct slice key, struct ppart **out, struct kerr *e)
 {
     struct ptopic *pt;
-    struct ppart *part;
 
-    if (t->count == 0 || partition >= t->count) {
-        kerr_set(e, KE_INVALID, "topic %s has no partition %d, but %d of them", t->name, partition,
-                 t->count);
-        return NULL;
-    }
-    if (t->number >= p->topic_count && !grow_topics(p, t->number + 1)) {
-        kerr_set(e, KE_NOMEM, "topic %s", t->name);
-        return NULL;
-    }
+    if (t->count == 0 || partition >= t->count)
+        return kerr_set(e, KE_INVALID, "topic %s has no partition %d, but %d of them", t->name,
+                        partition, t->count);
+    if (t->number >= p->topic_count && !grow_topics(p, t->number + 1))
+        return kerr_set(e, KE_NOMEM, "topic %s", t->name);
     pt = &p->topics[t->number];
     if (partition < 0 && key.p)
         partition = partition_for_key(key, t->count);
     else if (partition < 0)
         partition = pt->sticky < 0 ? pt->sticky = choose(p, t) : pt->sticky;
-    part = partition < pt->n ? pt->v[partition] : NULL;
-    if (!part && !(part = new_part(p, t, partition)))
-        kerr_set(e, KE_NOMEM, "topic %s", t->name);
-    return part;
+    *out = partition < pt->n ? pt->v[partition] : NULL;
+    if (!*out && !(*out = new_part(p, t, partition)))
+        return kerr_set(e, KE_NOMEM, "topic %s", t->name);
+    return 0;
 }
 
 /* ---- records in ---- */
@@ -145,7 +140,7 @@ int producer_send(struct producer *p, struct client_topic *t, int32_t partition,
                   int32_t header_count, struct producer_mark mark, struct kerr *e)
 {
     size_t limit = (size_t)p->conf->batch_size, bound, before;
-    struct ppart *part;
+    struct ppart *part = NULL;
     struct pbatch *b;
     int rc;
 
@@ -155,14 +150,14 @@ int producer_send(struct producer *p, struct client_topic *t, int32_t partition,
     if (bound > (size_t)p->conf->max_request_size)
         return kerr_set(e, KE_TOOBIG, "record of %zu bytes exceeds max.request.size (%d)",
                         key.n + value.n, p->conf->max_request_size);
-    part = p->ended ? NULL : find_part(p, t, partition, key, e);
+    rc = p->ended ? 0 : find_part(p, t, partition, key, &part, e);
     if (part && part->open &&
         (part->open->w.buf.n + bound > limit || !pbatch_fits_mark(part->open, mark)))
         close_and_send(part);
     if (p->ended)
         return kerr_set(e, KE_CLOSED, "the stream has ended");
-    if (!part)
-        return e ? e->code : KE_INVALID;
+    if (rc < 0)
+        return rc;
     if (!part->open && (rc = open_batch(part, e)) < 0)
         return rc;
     b = part->open;
