@@ -21,7 +21,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define GRACE_MS 10000
+#define GRACE_MS  10000
+#define FOR_FILES 64 /* descriptors */
 
 static const struct opt options[] = {
     {'d', "dir", "DIR[,DIR...]", "keep the data here (log.dirs)", OPT_TEXT,
@@ -126,6 +127,16 @@ static void raise_descriptors(void)
     }
 }
 
+/* Connections must not take what the files need. */
+static void keep_descriptors(struct broker_conf *conf)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
+        conf->connections_max + FOR_FILES > (int64_t)r.rlim_cur)
+        conf->connections_max = r.rlim_cur > FOR_FILES ? (int64_t)r.rlim_cur - FOR_FILES : 1;
+}
+
 /* SIGTERM and SIGINT come through the descriptor; a closed socket or a full disk is no reason to
  * die. */
 static int take_signals(void)
@@ -194,6 +205,7 @@ int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struc
     struct kerr e = {0};
     int signals = take_signals(), status = CLI_DONE, rc;
 
+    keep_descriptors(conf);
     rc = broker_new(&b, conf, &env, &e);
     if (rc < 0)
         return cli_fail("kbroker", &e);

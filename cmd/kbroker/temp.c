@@ -65,7 +65,9 @@ int temp_wait(const struct kbroker *k, int signals)
         if (n < 0 && errno == EINTR)
             continue;
         if (n == sizeof s && s.ssi_signo != SIGCHLD) {
-            kill(child, (int)s.ssi_signo);
+            /* the terminal's ^C has gone to the command as well */
+            if (s.ssi_code != SI_KERNEL)
+                kill(child, (int)s.ssi_signo);
             continue;
         }
         if (waitpid(child, &child_status, WNOHANG) == child)
