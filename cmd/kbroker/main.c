@@ -6,8 +6,7 @@
 
 #include "broker/broker.h"
 #include "cli/exit.h"
-#include "cli/nearest.h"
-#include "cli/properties.h"
+#include "cli/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -63,18 +62,6 @@ static const struct opt_tool tool = {
 
 /* ---- configuration ---- */
 
-static int unknown_setting(const char *name, struct kerr *e)
-{
-    struct nearest n = {.word = name};
-    const char *known;
-
-    for (size_t i = 0; (known = broker_conf_name(i)) != NULL; i++)
-        nearest_try(&n, known);
-    if (n.best)
-        return kerr_set(e, KE_INVALID, "unknown setting '%s' (did you mean '%s'?)", name, n.best);
-    return kerr_set(e, KE_INVALID, "unknown setting '%s'", name);
-}
-
 /* The file, then -X, then the options of the command line, later ones winning. */
 static int configure(const struct kbroker *k, struct broker_conf *conf, struct kerr *e)
 {
@@ -86,8 +73,8 @@ static int configure(const struct kbroker *k, struct broker_conf *conf, struct k
     for (size_t i = 0; rc == 0 && i < p.n; i++) {
         rc = broker_conf_set(conf, p.v[i].name, p.v[i].value, e);
         if (rc == KE_NOTFOUND)
-            rc = unknown_setting(p.v[i].name, e);
-        if (rc < 0)
+            rc = settings_unknown(p.v[i].name, broker_conf_name, e);
+        if (rc < 0 && p.v[i].file) /* the message has the name */
             rc = properties_blame(&p.v[i], rc, e);
     }
     properties_free(&p);

@@ -55,6 +55,9 @@ static int each_item(struct broker_conf *c, const char *value,
 
 static int add_dir(struct broker_conf *c, const char *item, struct kerr *e)
 {
+    for (int i = 0; i < c->dir_count; i++)
+        if (strcmp(c->dirs[i], item) == 0)
+            return kerr_set(e, KE_INVALID, "%s is given twice", item);
     if (c->dir_count == BROKER_MAX_DIRS)
         return kerr_set(e, KE_INVALID, "more than %d directories", BROKER_MAX_DIRS);
     c->dirs[c->dir_count] = strdup(item);
@@ -195,10 +198,8 @@ static int set_producer_expiry(struct broker_conf *c, const char *v, struct kerr
 
 static int set_replication(struct broker_conf *c, const char *v, struct kerr *e)
 {
-    int64_t n;
-
     (void)c;
-    return set_int(v, 1, 1, &n, e);
+    return strcmp(v, "1") == 0 ? 0 : kerr_set(e, KE_INVALID, "'%s', but there is one broker: 1", v);
 }
 
 static int set_sessions_max(struct broker_conf *c, const char *v, struct kerr *e)

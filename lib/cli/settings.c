@@ -2,7 +2,7 @@
 
 #include "cli/nearest.h"
 
-static int unknown(const char *name, const char *(*name_at)(size_t i), struct kerr *e)
+int settings_unknown(const char *name, const char *(*name_at)(size_t i), struct kerr *e)
 {
     struct nearest near = {.word = name};
     const char *candidate;
@@ -22,7 +22,9 @@ int settings_apply(const struct properties *p,
     for (size_t i = 0; i < p->n; i++) {
         int rc = set(conf, p->v[i].name, p->v[i].value, e);
         if (rc == KE_NOTFOUND)
-            rc = unknown(p->v[i].name, name_at, e);
+            rc = settings_unknown(p->v[i].name, name_at, e);
+        else if (rc < 0 && p->v[i].file)
+            kerr_ctx(e, rc, "%s", p->v[i].name);
         if (rc < 0)
             return properties_blame(&p->v[i], rc, e);
     }

@@ -8,9 +8,13 @@
 
 /* set(conf, name, value, e) for each property in order. It answers KE_NOTFOUND for a name that it
  * does not have: then the error shows the nearest of name_at(0), name_at(1), ... (NULL past the
- * last). Errors begin with "FILE:LINE: " or "-X name: ". The first one ends it. */
+ * last). Errors begin with "FILE:LINE: " (and the name, unless it is unknown) or "-X name: ". The
+ * first one ends it. */
 int settings_apply(const struct properties *p,
                    int (*set)(void *conf, const char *name, const char *value, struct kerr *e),
                    const char *(*name_at)(size_t i), void *conf, struct kerr *e);
+
+/* KE_NOTFOUND: unknown, with the nearest name. */
+int settings_unknown(const char *name, const char *(*name_at)(size_t i), struct kerr *e);
 
 #endif

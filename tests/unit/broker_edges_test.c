@@ -389,6 +389,69 @@ static void a_client_of_a_unix_listener_stays_on_it(void **state)
     }
 }
 
+/* ---- the end ---- */
+
+/* What was in flight when the broker was told to stop is answered, and was done. */
+static void the_stop_answers_what_is_in_flight(void **state)
+{
+    struct uuid id = raw_create(&c, "t", 1, NULL), other = raw_create(&c, "other", 1, NULL);
+    struct partition *p = partitions_get(&rig.broker->partitions, id, 0);
+    struct partition *q = partitions_get(&rig.broker->partitions, other, 0);
+    struct batch_builder w = {0};
+    struct plog_ends ends;
+    struct produced done;
+    struct raw parked;
+
+    (void)state;
+    raw_open(&parked, &rig);
+    send_fetch(&parked, 12, "other", 1, INT32_MAX);
+    while (atomic_load(&q->refs) < 3)
+        sched_yield();
+    raw_send_produce(&c, 9, "t", id, -1, make_batch(&w, 0, 3, 5, -1, -1), 77);
+    do
+        plog_ends(p->log, &ends);
+    while (ends.end < 3 && sched_yield() == 0);
+    partition_release(&rig.broker->partitions, p);
+    partition_release(&rig.broker->partitions, q);
+    assert_int_equal(broker_free(rig.broker, 10000, NULL), 0);
+    raw_receive_produce(&c, 9, 77, &done);
+    assert_int_equal(done.error, 0);
+    assert_true(raw_closed(&c));
+    assert_int_equal(receive_fetch(&parked, 12).responses.v[0].partitions.v[0].error_code, 0);
+    assert_true(raw_closed(&parked));
+    raw_close(&parked);
+    raw_close(&c);
+    rig_restart(&rig, NULL);
+    raw_open(&c, &rig);
+    assert_int_equal(
+        raw_fetch(&c, 12, &(struct fetch_ask){.topic = "t", .min_bytes = 1}).high_watermark, 3);
+    batch_builder_free(&w);
+}
+
+/* A client that does not read its answer cannot hold up the stop, nor can one that has gone. */
+static void the_stop_ends_when_clients_do_not(void **state)
+{
+    struct uuid id = raw_create(&c, "t", 1, NULL);
+    struct batch_builder w = {0};
+    struct raw deaf, gone;
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        assert_int_equal(
+            raw_produce(&c, 9, "t", id, 1, make_batch(&w, 0, 1, 1000000, -1, -1)).error, 0);
+    raw_open(&deaf, &rig);
+    send_fetch(&deaf, 12, "t", 1, 0);
+    for (int i = 0; i < 60; i++)
+        send_fetch(&deaf, 12, "t", 1, INT32_MAX);
+    raw_open(&gone, &rig);
+    send_fetch(&gone, 12, "t", 1, INT32_MAX);
+    raw_close(&gone);
+    assert_int_equal(broker_free(rig.broker, 50, NULL), 0);
+    raw_close(&deaf);
+    rig_restart(&rig, NULL);
+    batch_builder_free(&w);
+}
+
 #define WITH_BROKER(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -403,6 +466,8 @@ int main(void)
         WITH_BROKER(a_client_that_has_gone_leaves_nothing_behind),
         WITH_BROKER(a_fetch_of_very_many_does_not_wait_long),
         WITH_BROKER(a_request_that_would_swell_is_refused),
+        WITH_BROKER(the_stop_answers_what_is_in_flight),
+        WITH_BROKER(the_stop_ends_when_clients_do_not),
         cmocka_unit_test_setup_teardown(a_client_of_a_unix_listener_stays_on_it, start_unix, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
