@@ -218,10 +218,12 @@ $(B)/tests/fault/godown: tests/fault/godown.c
 	$(Q)$(CC) $(CPPFLAGS) $(FAULT_CFLAGS) -o $@ $<
 
 # All rounds of the fault rigs; make check runs a few.
-torture: all $(FAULT)
+fault-programs: all $(FAULT)
+
+torture: fault-programs
 	ROUNDS=$${ROUNDS:-20} LIMIT=3600 tests/run B=$(B) SAN=$(SAN) fault
 
-check: all unit $(FAULT)
+check: unit fault-programs
 	tests/run B=$(B) SAN=$(SAN)
 
 demo: all
@@ -256,7 +258,7 @@ clean:
 
 -include $(LIB_OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
 
-.PHONY: all install uninstall unit fuzz fuzz-programs interop torture check demo valgrind mutants bare \
-	build-deps deps format clean
+.PHONY: all install uninstall unit fault-programs fuzz fuzz-programs interop torture check demo \
+	valgrind mutants bare build-deps deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:

@@ -5,6 +5,7 @@
  */
 #include "log_support.h"
 
+#include "base/bytes.h"
 #include "os/file.h"
 
 #include <errno.h>
@@ -461,6 +462,44 @@ static void a_time_before_all_times_rolls_nothing(void **state)
     assert_int_equal(size_of("t-0/00000000000000000001.log"), -1);
 }
 
+/* ---- the edge of 2^31 ---- */
+
+/* A batch that says it has so many records; what is compressed is not opened. */
+static int append_many(int32_t count)
+{
+    struct batch_spec s = {.count = 1, .value = 9, .timestamp = T0, .codec = CODEC_GZIP};
+    struct plog_append a = {0};
+    struct batch b;
+    int rc;
+
+    a.bytes = make_batch(&s, &a.size);
+    put_be32(a.bytes + 23, (uint32_t)count - 1);
+    put_be32(a.bytes + 57, (uint32_t)count);
+    assert_int_equal(batch_parse(slice_of(a.bytes, a.size), &b, NULL, NULL), 0);
+    put_be32(a.bytes + 17, batch_crc(&b));
+    rc = plog_append(v.log, &a, (wall_ms){T0}, NULL);
+    free(a.bytes);
+    return rc;
+}
+
+static void a_segment_ends_before_its_offsets_do(void **state)
+{
+    struct kerr e;
+
+    (void)state;
+    open_log();
+    assert_int_equal(append_many(INT32_MAX), 0); /* 0 to 2^31 - 2 */
+    assert_int_equal(append_many(1), 0);         /* 2^31 - 1: still fits */
+    assert_int_equal(size_of("t-0/00000000002147483647.log"), -1);
+    assert_int_equal(append_many(1), 0);
+    assert_true(size_of("t-0/00000000002147483648.log") > 0);
+    /* and it is found again */
+    assert_int_equal(plog_flush_wait(v.log, INT64_C(2147483649), &e), 0);
+    assert_int_equal(env_close(&v, false), 0);
+    open_log();
+    assert_true(all_is_stable());
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -477,6 +516,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_namesake_does_not_inherit_a_recovery_point, start, stop),
         cmocka_unit_test_setup_teardown(strays_and_what_was_never_born, start, stop),
         cmocka_unit_test_setup_teardown(a_time_before_all_times_rolls_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(a_segment_ends_before_its_offsets_do, start, stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
