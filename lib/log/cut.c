@@ -320,6 +320,9 @@ int plog_trim(struct plog *l, int64_t offset, struct kerr *e)
     else if (offset > l->log_start)
         l->log_start = offset;
     pthread_mutex_unlock(&l->sm);
+    /* A crash may undo some of the deletions and not others: what is left begins behind them. */
+    if (rc == 0 && l->segs > 1 && l->seg[1]->base <= l->log_start)
+        rc = logdir_checkpoint_starts(l->dir, e);
     while (rc == 0 && l->segs > 1 && l->seg[1]->base <= l->log_start)
         rc = drop_first(l, e);
     pthread_mutex_unlock(&l->am);

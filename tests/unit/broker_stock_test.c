@@ -161,6 +161,25 @@ static void a_refusal_changes_nothing(void **state)
     start_here();
 }
 
+static int open_files_of(const char *name)
+{
+    DIR *d = opendir("/proc/self/fd");
+    struct dirent *entry;
+    char link[64], to[600];
+    int n = 0;
+
+    assert_non_null(d);
+    while ((entry = readdir(d)) != NULL) {
+        ssize_t k;
+        snprintf(link, sizeof link, "/proc/self/fd/%.20s", entry->d_name);
+        k = readlink(link, to, sizeof to - 1);
+        to[k > 0 ? k : 0] = 0;
+        n += strstr(to, name) != NULL;
+    }
+    closedir(d);
+    return n;
+}
+
 static int no_rename(void *arg, enum os_op op, int fd, const char *name, size_t *len)
 {
     (void)arg;
@@ -181,6 +200,7 @@ static void a_deletion_that_the_disk_refuses(void **state)
     assert_int_equal(produce("t"), 0);
     assert_int_equal(raw_delete(&c, "t"), 0);
     assert_int_equal(produce("t"), KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(open_files_of("/t-0"), 0);
     stop_here(true);
     os_hook_set(NULL, NULL);
     start_here();

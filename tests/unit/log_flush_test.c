@@ -448,6 +448,37 @@ static void strays_and_what_was_never_born(void **state)
     assert_int_equal(size_of("w-0"), -1);
 }
 
+/* It speaks of records that are not there: believed, it would call new ones duplicates. */
+static void a_snapshot_past_the_end_is_forgotten(void **state)
+{
+    struct batch_spec s = {.count = 3, .value = 100, .timestamp = T0, .producer_id = 5};
+    struct plog_append a;
+    char path[600];
+    struct kerr e;
+
+    (void)state;
+    v.conf.segment_bytes = 400;
+    open_log();
+    for (s.sequence = 0; s.sequence < 9; s.sequence += 3)
+        assert_int_equal(append_spec(v.log, &s, NULL, &e), 0);
+    assert_int_equal(env_close(&v, false), 0);
+    assert_true(size_of("t-0/00000000000000000006.snapshot") > 0);
+    snprintf(path, sizeof path, "%s/t-0/00000000000000000003.log", v.path);
+    assert_int_equal(truncate(path, 0), 0);
+    snprintf(path, sizeof path, "%s/t-0/00000000000000000006.log", v.path);
+    assert_int_equal(unlink(path), 0);
+    v.conf.segment_bytes = 1 << 20;
+    open_log();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(append(2), 0);
+    assert_int_equal(env_close(&v, false), 0);
+    open_log();
+    s.sequence = 3;
+    assert_int_equal(append_spec(v.log, &s, &a, &e), 0);
+    assert_false(a.duplicate);
+    assert_int_equal(a.base_offset, 9);
+}
+
 /* ---- times from a peer ---- */
 
 static void a_time_before_all_times_rolls_nothing(void **state)
@@ -515,6 +546,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_directory_is_known_to_its_parent, start, stop),
         cmocka_unit_test_setup_teardown(a_namesake_does_not_inherit_a_recovery_point, start, stop),
         cmocka_unit_test_setup_teardown(strays_and_what_was_never_born, start, stop),
+        cmocka_unit_test_setup_teardown(a_snapshot_past_the_end_is_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(a_time_before_all_times_rolls_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_segment_ends_before_its_offsets_do, start, stop),
     };
