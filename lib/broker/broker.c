@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define POOL_THREADS    4
+#define POOL_THREADS    8 /* at most, of each pool */
 #define CHORES_EVERY_MS 60000
 #define FLUSH_LINGER_NS INT64_C(2000000)
 #define MIN_FREE_BYTES  ((int64_t)16 << 20)
@@ -132,7 +132,7 @@ static int open_dirs(struct broker *b, struct kerr *e)
             .node_id = b->conf.node_id,
             .clock = b->clock,
             .diag = b->diag,
-            .pool = b->pool,
+            .pool = b->flush_pool,
             .flush_linger_ns = FLUSH_LINGER_NS,
             .producer_expiry_ms = b->conf.producer_expiry_ms,
             .min_free_bytes = MIN_FREE_BYTES,
@@ -231,11 +231,14 @@ static int open_all(struct broker *b, struct kerr *e)
 {
     int rc = pool_new(&b->pool, POOL_THREADS, e);
 
+    if (rc == 0)
+        rc = pool_new(&b->flush_pool, POOL_THREADS, e);
+    if (rc == 0)
+        rc = pool_new(&b->append_pool, POOL_THREADS, e);
+    b->partitions.pool = b->append_pool;
     b->sessions = sessions_new(b->conf.sessions_max);
     if (rc == 0 && !b->sessions)
         rc = kerr_set(e, KE_NOMEM, "fetch sessions");
-
-    b->partitions.pool = b->pool;
     if (rc == 0)
         rc = make_reactors(b, e);
     if (rc == 0)
@@ -408,6 +411,8 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
         catalog_close(b->catalog);
     stock_close(b, clean);
     rc = close_dirs(b, clean, e);
+    pool_free(b->append_pool);
+    pool_free(b->flush_pool);
     pool_free(b->pool);
     for (int i = 0; i < b->listener_count; i++)
         net_listener_free(b->listeners[i]);

@@ -25,7 +25,9 @@ struct broker {
     struct broker_conf conf;
     const struct os_clock *clock;
     const struct diag *diag;
-    struct pool *pool;
+    /* Each kind of waiting has threads of its own, so that none can take all of them: cold reads,
+     * searches and chores; flushes; appends to logs that stall. */
+    struct pool *pool, *flush_pool, *append_pool;
     struct logdir *dirs[BROKER_MAX_DIRS];
     int dir_count;
     struct catalog *catalog;

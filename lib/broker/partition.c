@@ -127,26 +127,39 @@ bool partition_append_direct(struct partition *p)
     return !busy && !plog_append_may_stall(p->log);
 }
 
+static struct append_job *take_job(struct partition *p)
+{
+    struct append_job *j;
+
+    pthread_mutex_lock(&p->mu);
+    j = p->jobs;
+    p->jobs = j->next;
+    if (!p->jobs)
+        p->jobs_tail = &p->jobs;
+    pthread_mutex_unlock(&p->mu);
+    return j;
+}
+
+/* After a job. False: there is no other, and p may be gone. */
+static bool has_more(struct partition *p)
+{
+    bool more;
+
+    pthread_mutex_lock(&p->mu);
+    more = p->working = p->jobs != NULL;
+    pthread_mutex_unlock(&p->mu);
+    return more;
+}
+
+/* One append a turn: the logs that stall share the threads there are. */
 static void work_off(struct pool_task *t)
 {
     struct partition *p = (struct partition *)((char *)t - offsetof(struct partition, task));
 
-    for (;;) {
-        struct append_job *j;
-        pthread_mutex_lock(&p->mu);
-        j = p->jobs;
-        if (j) {
-            p->jobs = j->next;
-            if (!p->jobs)
-                p->jobs_tail = &p->jobs;
-        } else {
-            p->working = false;
-        }
-        pthread_mutex_unlock(&p->mu);
-        if (!j)
-            return;
+    do {
+        struct append_job *j = take_job(p);
         j->run(j); /* holds a reference to p until its answer is on its way */
-    }
+    } while (has_more(p) && pool_submit(p->pool, t) < 0);
 }
 
 void partition_append_later(struct partition *p, struct append_job *j)
