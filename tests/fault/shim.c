@@ -10,6 +10,7 @@
  *     FAULT_LIE=1                   syncs say that all is well and do nothing
  *     FAULT_SHORT=N                 every N-th write takes only half of its bytes
  *     FAULT_SLOW_WRITE_MS=N FAULT_SLOW_SYNC_MS=N    each call takes that much longer
+ *     FAULT_SLOW_READ_MS=N          fetching a MiB from the disk takes that long (pread, sendfile)
  *     FAULT_LOG=FILE                a line for each sync, with the seconds of CLOCK_MONOTONIC:
  *                                   "begin 12.345678 PATH", "end 13.345678 PATH RESULT"
  *
@@ -24,6 +25,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,7 +38,7 @@ struct plan {
 };
 
 static struct plan writes, syncs, allocations;
-static long short_every, slow_write_ms, slow_sync_ms, lie;
+static long short_every, slow_write_ms, slow_sync_ms, slow_read_ms, lie;
 static const char *path_part, *when_file;
 static int log_fd = -1;
 
@@ -68,6 +71,7 @@ __attribute__((constructor)) static void start(void)
     short_every = read_number("FAULT_SHORT");
     slow_write_ms = read_number("FAULT_SLOW_WRITE_MS");
     slow_sync_ms = read_number("FAULT_SLOW_SYNC_MS");
+    slow_read_ms = read_number("FAULT_SLOW_READ_MS");
     lie = read_number("FAULT_LIE");
     if (log)
         log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -237,6 +241,102 @@ ssize_t pwritev(int fd, const struct iovec *v, int count, off_t at)
 ssize_t pwritev64(int fd, const struct iovec *v, int count, off64_t at)
 {
     return pwritev2(fd, v, count, at, 0);
+}
+
+/* ---- reads -------------------------------------------------------------------------------------
+ *
+ * A disk that is slow to read, whatever the page cache holds: each MiB of a file has to be fetched,
+ * and is then at hand for a second.
+ */
+
+enum { BLOCK = 20, BLOCKS = 1 << 12, AT_HAND_S = 1 };
+
+static atomic_llong fetched[BLOCKS]; /* when; 0: never */
+
+static atomic_llong *block_of(int fd, off_t at)
+{
+    struct stat st = {0};
+    int saved = errno;
+
+    fstat(fd, &st);
+    errno = saved;
+    return &fetched[(st.st_ino * 1021 + (size_t)(at >> BLOCK)) % BLOCKS];
+}
+
+static long long seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec + 1;
+}
+
+static bool at_hand(int fd, off_t at)
+{
+    return seconds() - atomic_load(block_of(fd, at)) <= AT_HAND_S;
+}
+
+/* Fetches what of these bytes is not at hand. */
+static void fetch(int fd, size_t n, off_t at)
+{
+    char path[512];
+
+    if (slow_read_ms == 0 || n == 0 || !concerns(fd, path))
+        return;
+    for (off_t b = at >> BLOCK; b <= (at + (off_t)n - 1) >> BLOCK; b++) {
+        if (at_hand(fd, b << BLOCK))
+            continue;
+        pause_ms(slow_read_ms);
+        atomic_store(block_of(fd, b << BLOCK), seconds());
+    }
+}
+
+ssize_t pread(int fd, void *p, size_t n, off_t at)
+{
+    ssize_t (*f)(int, void *, size_t, off_t) = real("pread");
+
+    fetch(fd, n, at);
+    return f(fd, p, n, at);
+}
+
+ssize_t pread64(int fd, void *p, size_t n, off64_t at)
+{
+    return pread(fd, p, n, at);
+}
+
+ssize_t preadv2(int fd, const struct iovec *v, int count, off_t at, int flags)
+{
+    ssize_t (*f)(int, const struct iovec *, int, off_t, int) = real("preadv2");
+    char path[512];
+
+    if (flags & RWF_NOWAIT) {
+        if (slow_read_ms > 0 && concerns(fd, path) && !at_hand(fd, at)) {
+            errno = EAGAIN;
+            return -1;
+        }
+    } else {
+        fetch(fd, vector_size(v, count), at);
+    }
+    return f(fd, v, count, at, flags);
+}
+
+ssize_t preadv64v2(int fd, const struct iovec *v, int count, off64_t at, int flags)
+{
+    return preadv2(fd, v, count, at, flags);
+}
+
+ssize_t sendfile(int to, int fd, off_t *at, size_t n)
+{
+    ssize_t (*f)(int, int, off_t *, size_t) = real("sendfile");
+
+    if (at)
+        fetch(fd, n, *at);
+    return f(to, fd, at, n);
+}
+
+ssize_t sendfile64(int to, int fd, off64_t *at, size_t n)
+{
+    return sendfile(to, fd, at, n);
 }
 
 /* ---- syncs -------------------------------------------------------------------------------------
