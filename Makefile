@@ -223,7 +223,20 @@ fault-programs: all $(FAULT)
 torture: fault-programs
 	ROUNDS=$${ROUNDS:-20} LIMIT=3600 tests/run B=$(B) SAN=$(SAN) fault
 
-check: unit fault-programs
+# The floors that the broker and the tools are compared with, and what loads them.
+BENCH := $(patsubst %,$(B)/tests/bench/%,nullbroker source load bystander)
+
+$(BENCH): $(B)/tests/bench/%: $(B)/tests/bench/%.o \
+		$(B)/tests/bench/peer.o $(B)/tests/bench/request.o $(B)/libkcore.a
+	$(say)LD $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Ratios to those floors, medians of interleaved pairs. A few minutes; ROWS="produce fetch" for some.
+# make check runs those that other work on the machine does not disturb.
+bench: fault-programs $(BENCH)
+	tests/bench/run B=$(B) $(ROWS)
+
+check: unit fault-programs $(BENCH)
 	tests/run B=$(B) SAN=$(SAN)
 
 demo: all
@@ -256,9 +269,10 @@ format:
 clean:
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(wildcard $(B)/tests/unit/*.d) $(MESSAGE_TABLE:.o=.d) $(wildcard $(B)/tests/fuzz/*.d) $(wildcard $(B)/cmd/*/*.d)
+-include $(LIB_OBJ:.o=.d) $(MESSAGE_TABLE:.o=.d) \
+	$(wildcard $(addprefix $(B)/,tests/unit/*.d tests/fuzz/*.d tests/bench/*.d cmd/*/*.d))
 
-.PHONY: all install uninstall unit fault-programs fuzz fuzz-programs interop torture check demo \
+.PHONY: all install uninstall unit fault-programs fuzz fuzz-programs interop torture bench check demo \
 	valgrind mutants bare build-deps deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
