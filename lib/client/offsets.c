@@ -58,6 +58,7 @@ static int put_question(void *arg, struct buf *b, int16_t version)
         parts[i].partition_index = q->partition;
         parts[i].current_leader_epoch = q->topic->partitions[q->partition].leader_epoch;
         parts[i].timestamp = q->at;
+        q->asked = true;
         list_offsets_request_list_offsets_topic_init(&m.topics.v[m.topics.n]);
         m.topics.v[m.topics.n].name = slice_str(q->topic->name);
         m.topics.v[m.topics.n].partitions.v = &parts[i];
@@ -170,6 +171,7 @@ static int ask_all(struct round *r)
         bool first = true;
         if (r->q[i].answered)
             continue;
+        r->q[i].asked = false;
         if (leader < 0) {
             kerr_set(&r->why, KE_REMOTE, "partition %s-%d has no leader", r->q[i].topic->name,
                      r->q[i].partition);
@@ -184,6 +186,21 @@ static int ask_all(struct round *r)
     return rc;
 }
 
+/* All have answered that were asked: what of those that got no answer? A leader may have moved
+ * after the request to it was queued, and before it was written. */
+static int unanswered(struct round *r)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < r->n && !rc; i++)
+        if (!r->q[i].answered && r->q[i].asked)
+            rc = kerr_set(&r->why, KE_CORRUPT, "the answer to ListOffsets lacks %s-%d",
+                          r->q[i].topic->name, r->q[i].partition);
+        else if (!r->q[i].answered)
+            rc = KE_AGAIN;
+    return rc;
+}
+
 /* 0: all is answered; KE_AGAIN; or the end. */
 static int one_round(struct round *r, bool (*go_on)(void *), void *arg)
 {
@@ -195,7 +212,7 @@ static int one_round(struct round *r, bool (*go_on)(void *), void *arg)
         return rc;
     if (r->flying > 0)
         return KE_TIMEOUT;
-    return r->fatal ? r->fatal : r->again ? KE_AGAIN : 0;
+    return r->fatal ? r->fatal : r->again ? KE_AGAIN : unanswered(r);
 }
 
 struct limit {

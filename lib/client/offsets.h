@@ -13,8 +13,8 @@ struct offset_query {
     int32_t partition;
     int64_t at; /* milliseconds since the epoch, OFFSETS_END or OFFSETS_START */
     /* the answer */
-    int64_t offset; /* by time: of the first record at or after it; -1: there is none */
-    bool answered;  /* internal */
+    int64_t offset;       /* by time: of the first record at or after it; -1: there is none */
+    bool asked, answered; /* internal */
 };
 
 /* Asks the leaders, all at the same time, again while leaders move. The end is the high watermark,

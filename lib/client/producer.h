@@ -1,11 +1,12 @@
 /*
  * producer - records in, batches out, a report for every batch.
  *
- * A producer is one stream: per partition records keep their order, whatever is tried again (with
- * idempotence each is stored once; without it a batch whose answer was lost may be stored twice).
- * The first failure that trying again does not cure ends the stream: what belongs before the failed
- * record is still sent, everything behind it is reported as not sent, and producer_send() refuses
- * more. So the caller can say exactly where to go on.
+ * A producer is one stream: per partition records keep their order and each is stored once,
+ * whatever is tried again. Without idempotence a batch whose answer was lost may be stored twice,
+ * and one that was refused for the moment comes behind those that were under way with it. The first
+ * failure that trying again does not cure ends the stream: what belongs before the failed record is
+ * still sent, everything behind it is reported as not sent, and producer_send() refuses more. So
+ * the caller can say exactly where to go on.
  *
  * Each record carries a mark of the caller's: where in its input the record began. Marks must not
  * decrease. One thread; reports are made from within client_poll(), producer_send(),
