@@ -376,33 +376,40 @@ static int work(struct kprod *k, struct waits *s, const struct operands *ops)
     return rc < 0 ? produce(k, s) : rc;
 }
 
-int main(int argc, char **argv)
+static int live(struct kprod *k, const struct operands *ops)
 {
-    struct kprod k = {.partition = -1, .timestamp = INT64_MIN, .common = COMMON_CONF_DEFAULT};
-    struct waits s = {.k = &k};
-    struct operands ops;
+    struct waits s = {.k = k};
     struct kerr e = {0};
-    int status = opt_main(&kprod_tool, argc, argv, &k, &k.common, &ops);
+    int status;
 
-    if (status >= 0)
-        return status;
     signal(SIGPIPE, SIG_IGN);
-    k.topic_name = ops.v[0];
-    cli_diag(&k.diag, tool, k.common.quiet, k.common.verbose);
-    if (configure(&k, &e) < 0)
+    k->topic_name = ops->v[0];
+    cli_diag(&k->diag, tool, k->common.quiet, k->common.verbose);
+    if (configure(k, &e) < 0)
         return cli_usage(tool, "%s", kerr_msg(&e));
-    warn_of_idle(&k);
-    if (client_new(&k.client, &k.conf, &k.diag, &e) < 0)
+    warn_of_idle(k);
+    if (client_new(&k->client, &k->conf, &k->diag, &e) < 0)
         return cli_usage(tool, "%s", kerr_msg(&e));
-    status = work(&k, &s, &ops);
-    producer_free(k.producer);
+    status = work(k, &s, ops);
+    producer_free(k->producer);
     if (s.signals.fd > 0) {
         net_watch_clear(&s.signals);
         close(s.signals.fd);
         net_timer_clear(&s.timeout);
     }
-    client_free(k.client);
-    input_free(k.input);
+    client_free(k->client);
+    input_free(k->input);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct kprod k = {.partition = -1, .timestamp = INT64_MIN, .common = COMMON_CONF_DEFAULT};
+    struct operands ops;
+    int status = opt_main(&kprod_tool, argc, argv, &k, &k.common, &ops);
+
+    if (status < 0)
+        status = live(&k, &ops);
     client_conf_free(&k.conf);
     buf_free(&k.delim);
     buf_free(&k.key_delim);

@@ -109,23 +109,30 @@ int ktopic_fail(const struct kerr *e)
     return cli_fail("ktopic", e);
 }
 
+static int run(struct ktopic *k, const struct operands *ops)
+{
+    int status;
+
+    signal(SIGPIPE, SIG_IGN);
+    cli_diag(&k->diag, "ktopic", k->common.quiet, k->common.verbose);
+    status = ops->command->run(k, ops);
+    if (k->client) {
+        client_free(k->client);
+        client_conf_free(&k->conf);
+    }
+    return cli_close_stdout("ktopic", status);
+}
+
 int main(int argc, char **argv)
 {
     struct ktopic k = {.common = COMMON_CONF_DEFAULT, .partitions = -1, .replication = -1};
     struct operands ops;
     int status = opt_main(&tool, argc, argv, &k, &k.common, &ops);
 
-    if (status >= 0)
-        return status;
-    signal(SIGPIPE, SIG_IGN);
-    cli_diag(&k.diag, "ktopic", k.common.quiet, k.common.verbose);
-    status = ops.command->run(&k, &ops);
-    if (k.client) {
-        client_free(k.client);
-        client_conf_free(&k.conf);
-    }
+    if (status < 0)
+        status = run(&k, &ops);
     opt_list_free(&k.configs);
     common_conf_free(&k.common);
     operands_free(&ops);
-    return cli_close_stdout("ktopic", status);
+    return status;
 }
