@@ -152,6 +152,9 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o \
 # These make allocations of our own code fail: tests/unit/fail_malloc.h.
 $(filter %_memory_test,$(UNIT)): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 
+# Sees every question that handlers ask, and says no.
+$(B)/tests/unit/broker_authz_test: LDFLAGS += -Wl,--wrap=authz_check
+
 # All messages in one table, for tests that treat them alike: tests/wire/messages.h.
 MESSAGE_TABLE := $(B)/tests/wire/messages.o $(B)/gen/tests/table.o \
 	$(patsubst $(B)/gen/wire/%,$(B)/gen/tests/%.o,$(MESSAGES))

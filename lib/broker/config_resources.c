@@ -39,7 +39,7 @@ static void add(struct list_config_resources_response *m, int8_t type, struct sl
 
 static int16_t refusal(const struct request *r, const struct list_config_resources_request *q)
 {
-    if (!authz_check(r, OP_DESCRIBE_CONFIGS, RES_CLUSTER, slice_str("")))
+    if (!authz_cluster(r, OP_DESCRIBE_CONFIGS))
         return KAFKA_CLUSTER_AUTHORIZATION_FAILED;
     for (int32_t i = 0; i < q->resource_types.n; i++)
         if (!known(q->resource_types.v[i]))

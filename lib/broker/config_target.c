@@ -28,7 +28,7 @@ static int16_t find_broker(const struct request *r, struct slice name, enum oper
 {
     char self[BROKER_NAME];
 
-    if (!authz_check(r, op, RES_CLUSTER, slice_str("")))
+    if (!authz_cluster(r, op))
         return refuse(message, KAFKA_CLUSTER_AUTHORIZATION_FAILED,
                       "not authorized for the cluster");
     if (name.n > 0 && !slice_eq(name, broker_name(r->broker, self)))

@@ -141,7 +141,7 @@ int handle_describe_log_dirs(struct request *r)
         return rc;
     describe_log_dirs_response_init(&a.m);
     a.image = catalog_image(r->broker->catalog);
-    if (authz_check(r, OP_DESCRIBE, RES_CLUSTER, slice_str("")))
+    if (authz_cluster(r, OP_DESCRIBE))
         ok = describe(&a, &q);
     else
         a.m.error_code = KAFKA_CLUSTER_AUTHORIZATION_FAILED;

@@ -81,7 +81,7 @@ int handle_init_producer_id(struct request *r)
               -1);
         return 0;
     }
-    if (!authz_check(r, OP_IDEMPOTENT_WRITE, RES_CLUSTER, slice_str("kafka-cluster"))) {
+    if (!authz_cluster(r, OP_IDEMPOTENT_WRITE)) {
         reply(r, KAFKA_CLUSTER_AUTHORIZATION_FAILED, -1);
         return 0;
     }

@@ -78,6 +78,12 @@ enum resource { RES_TOPIC, RES_GROUP, RES_CLUSTER, RES_TRANSACTIONAL_ID };
  * resource. */
 bool authz_check(const struct request *r, enum operation op, enum resource kind, struct slice name);
 
+/* Of the cluster, which has one name. */
+static inline bool authz_cluster(const struct request *r, enum operation op)
+{
+    return authz_check(r, op, RES_CLUSTER, slice_str("kafka-cluster"));
+}
+
 /* What the principal may do there, as the bits of Kafka's AclOperation: the answer to "include
  * authorized operations". Topics and the cluster. */
 int32_t authz_operations(const struct request *r, enum resource kind, struct slice name);
