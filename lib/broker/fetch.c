@@ -143,13 +143,17 @@ static void back_from_pool(struct net_task *t)
     try_now(f);
 }
 
-/* Reads the range through, so that it is in the page cache when the reactor sends it. */
+/* Reads the range through, so that it is in the page cache when the reactor sends it. In steps, and
+ * without the kernel's readahead, which may be megabytes: what the disk is busy with is what other
+ * partitions' flushes wait behind. */
 static void read_through(const struct plog_source *s)
 {
     enum { STEP = 256 << 10 };
     char *junk = malloc(STEP);
     size_t at = 0;
 
+    if (s->size > 0)
+        os_no_readahead(s->fd);
     while (junk && at < s->size) {
         ssize_t k =
             os_pread(s->fd, junk, s->size - at < STEP ? s->size - at : STEP, s->at + (int64_t)at);

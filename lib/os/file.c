@@ -83,6 +83,11 @@ ssize_t os_pread_nowait(int fd, void *p, size_t n, off_t at)
     return k;
 }
 
+void os_no_readahead(int fd)
+{
+    posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 /* Moves the vector past n written bytes. */
 static void advance(struct iovec **iov, int *count, size_t n)
 {

@@ -47,6 +47,9 @@ ssize_t os_pread(int fd, void *p, size_t n, off_t at);
  * for. */
 ssize_t os_pread_nowait(int fd, void *p, size_t n, off_t at);
 
+/* From now on reads through fd bring in what they ask for and nothing behind it. */
+void os_no_readahead(int fd);
+
 /* Writes all of it: 0, or -1 with *done (may be NULL) telling how many bytes went in. iov is
  * changed. */
 int os_pwritev(int fd, struct iovec *iov, int count, off_t at, size_t *done);
