@@ -5,8 +5,8 @@
  *
  *     load produce PORT TOPIC batch=BYTES requests=N [acks=1] [flight=5] [connections=1]
  *     load fetch PORT TOPIC bytes=N [max=1048576]      from offset 0 on, until N bytes have come
- *     load drain PORT                                  reads until the peer closes
- *     load first TOPIC CMD [ARG]...                    starts a broker; see below
+ *     load drain PORT                                  a mebibyte after the other from a source, to
+ * its end load first TOPIC CMD [ARG]...                    starts a broker; see below
  *
  * Each prints what it did as name=value words on one line. batch=0 is one record of 100 bytes.
  */
@@ -186,12 +186,15 @@ static void drain(int port)
     char *in = malloc(cap);
     int fd = connect_local(port);
     int64_t start = now_ns();
-    ssize_t k;
+    ssize_t k = 0;
 
     if (fd < 0 || !in)
         die("port %d: %s", port, strerror(errno));
-    while ((k = recv(fd, in, cap, 0)) > 0)
-        bytes += (size_t)k;
+    do {
+        send_all(fd, "", 1, 0);
+        for (size_t got = 0; got < cap && (k = recv(fd, in, cap - got, 0)) > 0; got += (size_t)k)
+            bytes += (size_t)k;
+    } while (k > 0);
     printf("bytes=%zu seconds=%.6f\n", bytes, (double)(now_ns() - start) / 1e9);
 }
 
