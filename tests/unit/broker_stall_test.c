@@ -19,7 +19,7 @@ enum { SLOW = 12, STALL_MS = 40, ENOUGH = 4 /* that wait: as many as a small poo
 static struct {
     pthread_mutex_t mu;
     pthread_cond_t change;
-    enum { QUICK, TAKES_A_WHILE, WAITS } mood;
+    enum mood { QUICK, TAKES_A_WHILE, WAITS } mood;
     int waiting;
 } disk = {.mu = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
 
@@ -49,7 +49,7 @@ static int slow_disk(void *arg, enum os_op op, int fd, const char *name, size_t 
     return 0;
 }
 
-static void set_mood(int mood)
+static void set_mood(enum mood mood)
 {
     pthread_mutex_lock(&disk.mu);
     disk.mood = mood;
