@@ -266,26 +266,31 @@ bool kcons_over(struct kcons *k)
 
 /* ---- main ---- */
 
+static int live(struct kcons *k, const struct operands *ops)
+{
+    struct kerr e = {0};
+
+    k->topics = ops->v;
+    k->topic_count = ops->n;
+    cli_diag(&k->diag, tool, k->common.quiet, k->common.verbose);
+    if (configure(k, &e) < 0)
+        return cli_usage(tool, "%s", kerr_msg(&e));
+    if (!catch_signals())
+        return cli_fail(tool, (kerr_sys(&e, KE_IO, "signals"), &e));
+    warn_of_idle(k, &k->conf.idle);
+    if (k->common.timeout_ms >= 0)
+        k->deadline = mono_add_ms(os_mono(os_clock_real()), k->common.timeout_ms);
+    return k->count == 0 ? CLI_DONE : k->dir ? dir_run(k) : live_run(k);
+}
+
 int main(int argc, char **argv)
 {
     struct kcons k = {.count = -1, .common = COMMON_CONF_DEFAULT};
     struct operands ops;
-    struct kerr e = {0};
     int status = opt_main(&kcons_tool, argc, argv, &k, &k.common, &ops);
 
-    if (status >= 0)
-        return status;
-    k.topics = ops.v;
-    k.topic_count = ops.n;
-    cli_diag(&k.diag, tool, k.common.quiet, k.common.verbose);
-    if (configure(&k, &e) < 0)
-        return cli_usage(tool, "%s", kerr_msg(&e));
-    if (!catch_signals())
-        return cli_fail(tool, (kerr_sys(&e, KE_IO, "signals"), &e));
-    warn_of_idle(&k, &k.conf.idle);
-    if (k.common.timeout_ms >= 0)
-        k.deadline = mono_add_ms(os_mono(os_clock_real()), k.common.timeout_ms);
-    status = k.count == 0 ? CLI_DONE : k.dir ? dir_run(&k) : live_run(&k);
+    if (status < 0)
+        status = live(&k, &ops);
     client_conf_free(&k.conf);
     format_free(k.format);
     record_iter_free(k.it);

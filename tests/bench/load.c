@@ -140,6 +140,11 @@ static void produce(int port, const char *topic, char **argv)
     seconds = (double)(now_ns() - start) / 1e9;
     printf("requests=%lld bytes=%lld records=%lld seconds=%.6f\n", (long long)n,
            (long long)n * (long long)batch.n, (long long)(n * m.records), seconds);
+    for (int64_t i = 0; i < connections; i++)
+        close(c[i].fd);
+    batch_builder_free(&b);
+    free(watch);
+    free(c);
 }
 
 /* ---- fetch ---- */
@@ -178,6 +183,8 @@ static void fetch(int port, const char *topic, char **argv)
     }
     printf("bytes=%zu records=%lld seconds=%.6f\n", bytes, (long long)offset,
            (double)(now_ns() - start) / 1e9);
+    close(fd);
+    free(in);
 }
 
 static void drain(int port)
@@ -196,6 +203,8 @@ static void drain(int port)
             bytes += (size_t)k;
     } while (k > 0);
     printf("bytes=%zu seconds=%.6f\n", bytes, (double)(now_ns() - start) / 1e9);
+    close(fd);
+    free(in);
 }
 
 /* ---- first: from exec to the first acknowledged record ---- */
@@ -259,6 +268,7 @@ static void first(const char *topic, char **cmd)
     waitpid(child, &status, 0);
     if (status != 0)
         die("%s ended with %#x", cmd[0], (unsigned)status);
+    batch_builder_free(&b);
 }
 
 int main(int argc, char **argv)
