@@ -16,19 +16,26 @@ struct answer {
     struct request *r;
     const struct catalog_image *image;
     bool synonyms, documentation;
+    struct slice *docs; /* by place in the table, made when they are first asked for */
     bool ok;
 };
 
 static struct slice documentation(struct answer *a, const struct config_key *k)
 {
+    struct slice *doc = &a->docs[k - config_keys];
     char text[512];
 
+    if (!a->documentation)
+        return (struct slice){NULL, 0};
     if (!k->doc)
         return slice_str("Known to Apache Kafka; without effect here.");
     if (broker_conf_acts(k))
         return slice_str(k->doc);
-    snprintf(text, sizeof text, "%s Kept, but without effect here.", k->doc);
-    return arena_dup(&a->r->arena, slice_str(text), &a->ok);
+    if (!doc->p) {
+        snprintf(text, sizeof text, "%s Kept, but without effect here.", k->doc);
+        *doc = arena_dup(&a->r->arena, slice_str(text), &a->ok);
+    }
+    return *doc;
 }
 
 static void add_synonyms(struct answer *a, const struct setting *v, int n, bool sensitive,
@@ -60,7 +67,7 @@ static void add_config(struct answer *a, const struct config_target *t, const st
     out->read_only = !t->topic && !config_is_dynamic(k);
     out->is_sensitive = sensitive;
     out->config_type = (int8_t)k->type;
-    out->documentation = a->documentation ? documentation(a, k) : (struct slice){NULL, 0};
+    out->documentation = documentation(a, k);
     if (a->synonyms)
         add_synonyms(a, v, setting_values(a->r->broker, a->image, t->topic, k, v), sensitive, out);
 }
@@ -79,7 +86,7 @@ static bool add_default(struct answer *a, const struct config_key *k, config *ou
     out->value = s.value;
     out->config_source = s.source;
     out->config_type = (int8_t)k->type;
-    out->documentation = a->documentation ? documentation(a, k) : (struct slice){NULL, 0};
+    out->documentation = documentation(a, k);
     if (a->synonyms)
         add_synonyms(a, &s, 1, false, out);
     return true;
@@ -93,14 +100,21 @@ static bool wanted(const asked *q, const char *name)
     return q->configuration_keys.n <= 0;
 }
 
-static void add_configs(struct answer *a, const struct config_target *t, const asked *q,
-                        result *out)
+static size_t count_configs(const struct config_target *t, const asked *q)
 {
     size_t n = 0;
 
     for (const struct config_key *k = config_keys; k->topic || k->broker; k++)
         n += (t->topic ? k->topic : k->broker) != NULL;
-    out->configs.v = arena_array(&a->r->arena, n, sizeof *out->configs.v);
+    if (q->configuration_keys.n > 0 && (size_t)q->configuration_keys.n < n)
+        n = (size_t)q->configuration_keys.n;
+    return n;
+}
+
+static void add_configs(struct answer *a, const struct config_target *t, const asked *q,
+                        result *out)
+{
+    out->configs.v = arena_array(&a->r->arena, count_configs(t, q), sizeof *out->configs.v);
     a->ok &= out->configs.v != NULL;
     for (const struct config_key *k = config_keys; a->ok && (k->topic || k->broker); k++) {
         const char *name = t->topic ? k->topic : k->broker;
@@ -135,6 +149,7 @@ int handle_describe_configs(struct request *r)
     struct describe_configs_request q;
     struct describe_configs_response m;
     struct buf b = {0};
+    size_t keys = 0;
     int rc;
 
     if ((rc = describe_configs_request_decode(&q, &r->body, r->version)) < 0)
@@ -144,7 +159,10 @@ int handle_describe_configs(struct request *r)
     a.synonyms = q.include_synonyms;
     a.documentation = q.include_documentation;
     m.results.v = arena_array(&r->arena, (size_t)q.resources.n, sizeof *m.results.v);
-    a.ok = m.results.v != NULL;
+    while (config_keys[keys].topic || config_keys[keys].broker)
+        keys++;
+    a.docs = arena_array(&r->arena, keys, sizeof *a.docs);
+    a.ok = m.results.v && a.docs;
     for (int32_t i = 0; a.ok && i < q.resources.n; i++)
         describe(&a, &q.resources.v[i], &m.results.v[m.results.n++]);
     request_reply_begin(r, &b);
