@@ -400,7 +400,9 @@ static void ask_for_flushes(struct produce *m)
     for (int32_t i = 0; i < m->topic_count; i++)
         for (int32_t k = 0; k < m->topics[i].count; k++) {
             struct part *p = &m->topics[i].parts[k];
-            if (p->appended && (m->acks == -1 || atomic_load(&p->partition->eager) > 0))
+            /* what the pool has is its own until it comes back */
+            if (!p->queued && p->appended &&
+                (m->acks == -1 || atomic_load(&p->partition->eager) > 0))
                 plog_flush_soon(p->partition->log);
         }
 }
