@@ -212,7 +212,7 @@ int plog_repair(struct plog *l, struct kerr *e)
     if (rc == 0)
         rc = cut_epochs(l, to, e);
     if (rc == 0)
-        rc = plog_load_producers(l, to, e);
+        rc = plog_load_producers(l, to, true, e);
     if (rc < 0)
         return rc;
     pthread_mutex_lock(&l->sm);

@@ -415,7 +415,7 @@ void logdir_linger(struct logdir *d, struct plog *l)
     bool ok;
 
     pthread_mutex_lock(&d->queue_mu);
-    ok = !d->stopping && start_queue(d);
+    ok = d->conf.flush_linger_ns > 0 && !d->stopping && start_queue(d);
     if (ok) {
         /* The real clock: it is the kernel that waits. */
         l->linger_due = (mono_ns){os_mono(os_clock_real()).ns + d->conf.flush_linger_ns};

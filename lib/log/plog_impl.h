@@ -154,8 +154,9 @@ struct plog_start {
 };
 
 int plog_load(struct plog *l, const struct plog_start *start, struct kerr *e);
-/* With am. The producers as of end, from the newest snapshot and what follows it. */
-int plog_load_producers(struct plog *l, int64_t end, struct kerr *e);
+/* With am. The producers as of end, from the newest snapshot and what follows it. crashed: with
+ * what they may not have been told, from what is in front of it. */
+int plog_load_producers(struct plog *l, int64_t end, bool crashed, struct kerr *e);
 
 /* ---- logdir.c ---- */
 

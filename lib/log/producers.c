@@ -5,6 +5,7 @@
 #include "os/random.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void producers_init(struct producers *t)
 {
@@ -179,6 +180,19 @@ bool producers_replay(struct producers *t, const struct batch *b, mono_ns now)
     if (p)
         producers_add(t, p, b, now);
     return p != NULL;
+}
+
+void producers_recall(struct producers *t, const struct producers *before)
+{
+    for (size_t i = 0; i < t->cap; i++) {
+        struct producer *p = t->slots[i], *q = p ? find(before, p->id) : NULL;
+        if (!q || p->count != 1 || q->count == 0 || q->epoch != p->epoch ||
+            nth(q, q->count - 1)->last_offset != nth(p, 0)->last_offset)
+            continue;
+        memcpy(p->batch, q->batch, sizeof p->batch);
+        p->count = q->count;
+        p->oldest = q->oldest;
+    }
 }
 
 void producers_expire(struct producers *t, mono_ns before)

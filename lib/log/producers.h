@@ -54,6 +54,10 @@ void producers_add(struct producers *t, struct producer *p, const struct batch *
 /* The same for a batch that is in the log already: nothing is questioned. False without memory. */
 bool producers_replay(struct producers *t, const struct batch *b, mono_ns now);
 
+/* A snapshot has only the last batch of each producer. Takes over what before, made of the batches
+ * in front of it, has of the earlier ones. */
+void producers_recall(struct producers *t, const struct producers *before);
+
 /* Forgets those that have not been used since. */
 void producers_expire(struct producers *t, mono_ns before);
 

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+enum { RECALL = 8 << 20 }; /* five batches of the largest size and what lies between them */
+
 struct load {
     struct plog *l;
     const struct plog_start *start;
@@ -541,8 +543,9 @@ static int load_snapshot(struct plog *l, int64_t end, mono_ns now, int64_t *from
     return rc;
 }
 
-static int replay_segment(struct plog *l, struct segment *s, int64_t from, int64_t end, mono_ns now,
-                          struct kerr *e)
+/* The batches of a segment within from..end, into t. */
+static int replay_segment(struct plog *l, struct producers *t, struct segment *s, int64_t from,
+                          int64_t end, mono_ns now, struct kerr *e)
 {
     struct segment_view v = {.segment = s, .base = s->base, .size = s->size, .hint = -1};
     struct segscan sc;
@@ -561,7 +564,7 @@ static int replay_segment(struct plog *l, struct segment *s, int64_t from, int64
     segscan_seek(&sc, f.position);
     while (rc == 0 && sc.at < s->size && (rc = segscan_next(&sc, &b, e)) == 1) {
         rc = b.base_offset < end ? 0 : 1;
-        if (rc == 0 && b.base_offset >= from && !producers_replay(&l->producers, &b, now))
+        if (rc == 0 && b.base_offset >= from && !producers_replay(t, &b, now))
             rc = kerr_set(e, KE_NOMEM, "%s: producers", l->name);
     }
     segscan_close(&sc);
@@ -570,7 +573,54 @@ static int replay_segment(struct plog *l, struct segment *s, int64_t from, int64
     return rc == KE_CORRUPT || rc == KE_AGAIN || rc > 0 ? 0 : rc;
 }
 
-int plog_load_producers(struct plog *l, int64_t end, struct kerr *e)
+/* Where to begin to have RECALL bytes in front of an offset of a segment. */
+static int64_t recall_from(struct plog *l, struct segment *s, int64_t offset)
+{
+    struct buf b = {0};
+    int64_t from = s->base;
+    size_t n;
+
+    if (s->size <= RECALL)
+        return from;
+    n = segment_load_index(s, l->dirfd, LOG_FILE_INDEX, &b, NULL) == 0
+            ? index_used(buf_slice(&b), LOG_FILE_INDEX)
+            : 0;
+    while (n > 0 && s->base + index_entry_get(b.p + (n - 1) * INDEX_ENTRY).relative >= offset)
+        n--;
+    if (n > 0) {
+        int64_t at = index_entry_get(b.p + (n - 1) * INDEX_ENTRY).position;
+        while (n > 0 && index_entry_get(b.p + (n - 1) * INDEX_ENTRY).position > at - RECALL)
+            n--;
+        if (n > 0)
+            from = s->base + index_entry_get(b.p + (n - 1) * INDEX_ENTRY).relative;
+    }
+    buf_free(&b);
+    return from;
+}
+
+/* A producer may ask again about any of its last five batches: those in front of the snapshot are
+ * read from the log. */
+static int recall(struct plog *l, int64_t snapshot, mono_ns now, struct kerr *e)
+{
+    struct producers before;
+    struct segment *s;
+    size_t i = plog_segment_at(l, snapshot);
+    int rc;
+
+    if (i > 0 && l->seg[i]->base == snapshot)
+        i--;
+    s = l->segs ? l->seg[i] : NULL;
+    if (!s || s->size == 0 || s->base >= snapshot)
+        return 0;
+    producers_init(&before);
+    rc = replay_segment(l, &before, s, recall_from(l, s, snapshot), snapshot, now, e);
+    if (rc == 0)
+        producers_recall(&l->producers, &before);
+    producers_clear(&before);
+    return rc;
+}
+
+int plog_load_producers(struct plog *l, int64_t end, bool crashed, struct kerr *e)
 {
     mono_ns now = logdir_mono(l->dir);
     int64_t from;
@@ -578,9 +628,11 @@ int plog_load_producers(struct plog *l, int64_t end, struct kerr *e)
 
     producers_clear(&l->producers);
     rc = load_snapshot(l, end, now, &from, e);
+    if (rc == 0 && crashed && from > 0)
+        rc = recall(l, from, now, e);
     for (size_t i = 0; i < l->segs && rc == 0; i++)
         if (l->seg[i]->end > from && l->seg[i]->size > 0 && l->seg[i]->base < end)
-            rc = replay_segment(l, l->seg[i], from, end, now, e);
+            rc = replay_segment(l, &l->producers, l->seg[i], from, end, now, e);
     return rc;
 }
 
@@ -669,7 +721,7 @@ static int finish(struct load *d, struct kerr *e)
     if (rc == 0 && l->epochs_dirty)
         rc = plog_epoch_write(l, e);
     if (rc == 0)
-        rc = plog_load_producers(l, l->end, e);
+        rc = plog_load_producers(l, l->end, !d->start->clean, e);
     if (rc == 0 && os_fsync(l->dirfd) < 0)
         rc = kerr_sys(e, KE_IO, "%s: sync of the directory", l->name);
     l->stable = l->synced = l->end;

@@ -28,6 +28,7 @@ static struct {
     const char *path; /* faults are for files with this in their path */
     _Atomic int syncs_fail, opens_fail, truncates_fail;
     _Atomic int writes_short;
+    _Atomic int appends_within; /* so many syncs come back with more to sync */
     _Atomic bool no_allocate;
     const char *watched; /* syncs of it are counted */
     _Atomic int synced;
@@ -63,8 +64,9 @@ static int on_op(void *arg, enum os_op op, int fd, const char *name, size_t *len
 {
     char path[512];
 
-    (void)arg;
     path_of(fd, path);
+    if (op == OS_SYNC && takes_one(&disk.appends_within))
+        append_spec((struct plog *)arg, &(struct batch_spec){.count = 1, .value = 9}, NULL, NULL);
     if (op == OS_SYNC && disk.watched && ends_with(path, disk.watched))
         atomic_fetch_add(&disk.synced, 1);
     if (!disk.path || !strstr(name ? name : path, disk.path))
@@ -299,16 +301,19 @@ static void a_log_that_could_not_be_cut_comes_back_by_itself(void **state)
     assert_int_equal(plog_flush_wait(v.log, 1, &e), 0);
 }
 
-/* Many small flushes, with appends while they run: none is forgotten. */
-static void no_flush_is_forgotten(void **state)
+static void what_is_appended_while_a_flush_runs_gets_the_next(void **state)
 {
     (void)state;
     v.linger_ns = 0;
     open_log();
-    for (int i = 0; i < 1000; i++) {
-        for (int k = 0; k <= i % 4; k++)
-            assert_int_equal(append(1), 0);
+    assert_int_equal(append(1), 0); /* takes the leader epoch down, with a sync of its own */
+    wait_until("the flush", all_is_stable);
+    os_hook_set(on_op, v.log);
+    for (int i = 1; i < 50; i++) {
+        disk.appends_within = i;
+        assert_int_equal(append(1), 0);
         wait_until("the flush", all_is_stable);
+        disk.appends_within = 0;
     }
 }
 
@@ -479,6 +484,36 @@ static void a_snapshot_past_the_end_is_forgotten(void **state)
     assert_int_equal(a.base_offset, 9);
 }
 
+/* The answers to all five were lost with the broker; the roll lies between them. */
+static void five_batches_are_known_across_a_roll(void **state)
+{
+    struct batch_spec s = {.count = 2, .value = 100, .timestamp = T0, .producer_id = 5};
+    struct plog_append a;
+    struct kerr e;
+
+    (void)state;
+    v.conf.segment_bytes = 2000;
+    open_log();
+    for (s.sequence = 0; s.sequence < 40; s.sequence += 2) {
+        char next[64];
+        assert_int_equal(append_spec(v.log, &s, NULL, &e), 0);
+        snprintf(next, sizeof next, "t-0/%020d.log", s.sequence);
+        if (s.sequence > 0 && size_of(next) > 0)
+            break;
+    }
+    assert_true(s.sequence > 8);
+    assert_int_equal(env_close(&v, false), 0);
+    open_log();
+    for (int i = 4; i >= 0; i--) {
+        struct batch_spec old = s;
+        old.sequence = s.sequence - 2 * i;
+        if (append_spec(v.log, &old, &a, &e) < 0)
+            fail_msg("batch %d from the end: %s", i, kerr_msg(&e));
+        assert_true(a.duplicate);
+        assert_int_equal(a.base_offset, old.sequence);
+    }
+}
+
 /* ---- times from a peer ---- */
 
 static void a_time_before_all_times_rolls_nothing(void **state)
@@ -537,7 +572,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_appended_right_after_a_cut_is_flushed, start, stop),
         cmocka_unit_test_setup_teardown(a_log_that_could_not_be_cut_comes_back_by_itself, start,
                                         stop),
-        cmocka_unit_test_setup_teardown(no_flush_is_forgotten, start, stop),
+        cmocka_unit_test_setup_teardown(what_is_appended_while_a_flush_runs_gets_the_next, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(a_segment_is_closed_without_the_rest_of_a_failed_write,
                                         start, stop),
         cmocka_unit_test_setup_teardown(a_stale_index_is_not_taken_over_by_a_new_segment, start,
@@ -547,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_namesake_does_not_inherit_a_recovery_point, start, stop),
         cmocka_unit_test_setup_teardown(strays_and_what_was_never_born, start, stop),
         cmocka_unit_test_setup_teardown(a_snapshot_past_the_end_is_forgotten, start, stop),
+        cmocka_unit_test_setup_teardown(five_batches_are_known_across_a_roll, start, stop),
         cmocka_unit_test_setup_teardown(a_time_before_all_times_rolls_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_segment_ends_before_its_offsets_do, start, stop),
     };
