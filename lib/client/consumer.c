@@ -149,6 +149,7 @@ static int digest(struct cchunk *c, struct consumer_batch *out, struct kerr *e)
             end(p);
         if (data)
             return 1;
+        rc = 0;
     }
     if (c->err) {
         if (e)
