@@ -28,7 +28,8 @@ struct part {
     int32_t index, leader_epoch;
     int16_t error;
     bool null_records, appended, queued;
-    struct slice message; /* for people, in the arena */
+    struct kerr *why;     /* of a queued one, in the arena */
+    struct slice message; /* for people, there too */
 };
 
 struct topic {
@@ -85,22 +86,20 @@ static int16_t check_batch(const struct request *r, struct slice records)
     return b.attributes & BATCH_TRANSACTIONAL ? KAFKA_INVALID_TXN_STATE : 0;
 }
 
-/* On a reactor or on the pool. */
-static void append(struct part *p)
+/* On a reactor or on the pool; why it failed goes to e. */
+static void append(struct part *p, struct kerr *e)
 {
     struct produce *m = p->produce;
-    struct kerr e = {0};
     int rc;
 
     p->append.leader_epoch = p->leader_epoch;
-    rc = plog_append(p->partition->log, &p->append, os_wall(m->r->broker->clock), &e);
+    rc = plog_append(p->partition->log, &p->append, os_wall(m->r->broker->clock), e);
     p->appended = rc == 0;
     if (rc == 0)
         return;
     p->error = errmap(rc);
     if (rc == KE_RANGE)
         p->error = KAFKA_RECORD_LIST_TOO_LARGE;
-    explain(p, &e);
 }
 
 static void finish(struct produce *m);
@@ -112,6 +111,8 @@ static void back_from_pool(struct net_task *t)
     struct produce *m = p->produce;
 
     p->queued = false;
+    if (!p->appended)
+        explain(p, p->why);
     if (p->appended && (m->acks == -1 || atomic_load(&p->partition->eager) > 0))
         plog_flush_soon(p->partition->log);
     if (--m->queued == 0)
@@ -122,7 +123,7 @@ static void append_on_pool(struct append_job *j)
 {
     struct part *p = (struct part *)((char *)j - offsetof(struct part, job));
 
-    append(p);
+    append(p, p->why);
     net_post(p->produce->r->reactor->loop, &p->done);
 }
 
@@ -320,6 +321,8 @@ static void finish(struct produce *m)
 static void start_part(struct produce *m, struct part *p, const struct lookup *l,
                        const struct produce_request_partition_produce_data *q, int16_t refused)
 {
+    struct kerr e = {0};
+
     p->produce = m;
     p->index = q->index;
     p->error = refused;
@@ -342,8 +345,11 @@ static void start_part(struct produce *m, struct part *p, const struct lookup *l
     p->append.size = q->records.n;
     p->queued = !partition_append_direct(p->partition);
     m->queued += p->queued;
-    if (!p->queued)
-        append(p);
+    if (p->queued)
+        return;
+    append(p, &e);
+    if (!p->appended)
+        explain(p, &e);
 }
 
 /* A partition named twice would have its second batch overtake: Kafka takes the last; we refuse
@@ -375,12 +381,24 @@ static bool start(struct produce *m, const struct produce_request *q,
     return m->topics != NULL;
 }
 
+/* Room for why the queued parts failed: on the pool the arena is not theirs to use. */
+static bool make_room_for_errors(struct produce *m)
+{
+    for (int32_t i = 0; i < m->topic_count; i++)
+        for (int32_t k = 0; k < m->topics[i].count; k++) {
+            struct part *p = &m->topics[i].parts[k];
+            if (p->queued && !(p->why = arena_alloc(&m->r->arena, sizeof *p->why)))
+                return false;
+        }
+    return true;
+}
+
 /* Hands the queued parts to the pool; the frame has to stay. */
 static bool queue_parts(struct produce *m)
 {
     ptrdiff_t moved;
 
-    if (!request_keep(m->r, &moved))
+    if (!make_room_for_errors(m) || !request_keep(m->r, &moved))
         return false;
     for (int32_t i = 0; i < m->topic_count; i++)
         for (int32_t k = 0; k < m->topics[i].count; k++) {
@@ -395,6 +413,7 @@ static bool queue_parts(struct produce *m)
     return true;
 }
 
+/* Of what was appended here; who is queued belongs to the pool and asks when it is back. */
 static void ask_for_flushes(struct produce *m)
 {
     for (int32_t i = 0; i < m->topic_count; i++)
