@@ -509,6 +509,13 @@ static void test_several_partitions(void **state)
     end();
 }
 
+static bool has_drunk_four(void *arg)
+{
+    (void)arg;
+    drink();
+    return got_n >= 12;
+}
+
 /* KIP-74: only the first that has anything gives a batch over the limit; so each gets its turn. */
 static void test_batches_over_the_limit(void **state)
 {
@@ -523,6 +530,9 @@ static void test_batches_over_the_limit(void **state)
                 shelve(p, (struct made){.count = 3, .base = shelves[p].end, .size = 2000});
             assign(p, 0, 60);
         }
+        rig_until(&rig, has_drunk_four, NULL);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(got[3 * i].partition, i);
         read_to_end();
         for (int p = 0; p < 4; p++)
             assert_got_range(p, 0, 60);
