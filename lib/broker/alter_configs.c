@@ -253,7 +253,8 @@ static int16_t check_all(struct work *w)
 {
     int16_t error;
 
-    qsort(w->res->changes, (size_t)w->res->change_count, sizeof *w->res->changes, by_name);
+    if (w->res->change_count > 1)
+        qsort(w->res->changes, (size_t)w->res->change_count, sizeof *w->res->changes, by_name);
     for (int32_t i = 0; i < w->res->change_count; i++) {
         if (i > 0 && by_name(&w->res->changes[i], &w->res->changes[i - 1]) == 0)
             return refuse(w, KAFKA_INVALID_REQUEST, "%.*s is there twice", w->res->changes[i].name);

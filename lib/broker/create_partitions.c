@@ -100,7 +100,8 @@ static void grow_all(struct growth *g, struct create_partitions_request *q)
     const struct catalog_image *image = catalog_image(g->round.r->broker->catalog);
     bool ok = true;
 
-    qsort(q->topics.v, (size_t)q->topics.n, sizeof *q->topics.v, by_name);
+    if (q->topics.n > 1)
+        qsort(q->topics.v, (size_t)q->topics.n, sizeof *q->topics.v, by_name);
     for (int32_t from = 0, to; from < q->topics.n; from = to) {
         const asked_topic *t = &q->topics.v[from];
         result *out = &g->m.results.v[g->m.results.n++];

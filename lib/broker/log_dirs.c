@@ -83,7 +83,8 @@ static bool add_asked(struct answer *a, struct describe_log_dirs_request *q)
     int32_t n = 0;
     int32_t *index;
 
-    qsort(q->topics.v, (size_t)q->topics.n, sizeof *q->topics.v, by_topic);
+    if (q->topics.n > 1)
+        qsort(q->topics.v, (size_t)q->topics.n, sizeof *q->topics.v, by_topic);
     for (int32_t from = 0, to; from < q->topics.n; from = to) {
         const struct catalog_topic *t = catalog_topic_by_name(a->image, q->topics.v[from].topic);
         size_t total = 0;
