@@ -25,6 +25,7 @@ pinned() {
 	$KCORE_JAVA kcore.HundredRecords "$BROKER" hundred
 	seq 0 99 | awk '{ print $1, $1, $1 }' >expected
 	kcat -C -q -b "$BROKER" -t hundred -p 0 -o beginning -e -f '%o %k %s\n' | diff expected -
+	kcons -e -f '%o %k %s\n' hundred | diff expected -
 	stop_broker
 	start_broker # it is in the files
 	kcat -C -q -b "$BROKER" -t hundred -p 0 -o beginning -e -f '%o %k %s\n' | diff expected -
@@ -36,6 +37,7 @@ pinned() {
 	for c in $CODECS; do
 		[ "$(wc -l <"java.$c.sent")" = 300 ]
 		records read "$BROKER" "java.$c" | diff "java.$c.sent" -
+		kcons -e -J "java.$c" | records json | diff "java.$c.sent" -
 		[ "$(stored_codecs "java.$c")" = "$c " ]
 		for p in 0 1 2; do ktopic verify "$DATA/java.$c-$p"; done
 	done

@@ -329,6 +329,18 @@ public final class Answers {
                 Errors.FETCH_SESSION_ID_NOT_FOUND);
     }
 
+    /** A session, kept or not; of one that is kept, what has not changed is not told again. */
+    private void session(short v) throws IOException {
+        var first = (FetchResponseData) ask(ApiKeys.FETCH, v, fetchFrom(v, TOPIC, id, end, 0).setSessionEpoch(0), new Errors[0]).data();
+        equal(first.responses().size(), 1);
+        if (first.sessionId() == 0)
+            return;
+        var next = (FetchResponseData) ask(ApiKeys.FETCH, v, fetchFrom(v, TOPIC, id, end, 0).setTopics(List.of())
+            .setSessionId(first.sessionId()).setSessionEpoch(1), new Errors[0]).data();
+        equal(next.sessionId(), first.sessionId());
+        equal(next.responses().size(), 0);
+    }
+
     private void readable(MemoryRecords records, long from) {
         long next = from;
         for (RecordBatch b : records.batches()) {
