@@ -131,6 +131,7 @@ static bool produce_one(long n)
     rig_until(&rig, is_idle, p);
     assert_int_equal(reports[1], !failed);
     assert_int_equal(stored->parts[0].end, !failed);
+    assert_int_equal(rig.asked[API_PRODUCE], !failed); /* an empty batch is not sent, either */
     producer_free(p);
     rig_stop(&rig);
     return failed;
