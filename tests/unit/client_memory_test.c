@@ -132,6 +132,12 @@ static bool produce_one(long n)
     assert_int_equal(reports[1], !failed);
     assert_int_equal(stored->parts[0].end, !failed);
     assert_int_equal(rig.asked[API_PRODUCE], !failed); /* an empty batch is not sent, either */
+    /* and does not end the stream */
+    rc = producer_send(p, t, 0, 0, slice_str("k"), slice_str("2:"), NULL, 0, mark, NULL);
+    assert_int_equal(rc, 0);
+    producer_flush(p);
+    rig_until(&rig, is_idle, p);
+    assert_int_equal(stored->parts[0].end, 1 + !failed);
     producer_free(p);
     rig_stop(&rig);
     return failed;
