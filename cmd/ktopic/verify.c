@@ -1,5 +1,6 @@
 #include "ktopic.h"
 
+#include "cli/json.h"
 #include "cli/num.h"
 #include "log/verify.h"
 
@@ -29,6 +30,7 @@ static int one(struct ktopic *k, const char *path, struct kerr *e)
     struct place at = {path, k};
     struct verify_options o = {problem, &at, CAP};
     struct verify_result r = {0};
+    struct buf name = {0};
     char records[NUM_MAX], batches[NUM_MAX];
     struct stat st;
     bool dir = stat(path, &st) == 0 && S_ISDIR(st.st_mode), ok;
@@ -37,15 +39,17 @@ static int one(struct ktopic *k, const char *path, struct kerr *e)
     if (rc < 0)
         return rc;
     ok = r.torn + r.damage + r.index == 0;
-    if (k->json)
-        printf("{\"v\":1,\"file\":\"%s\",\"records\":%lld,\"batches\":%lld,\"start\":%lld,\"end\":%"
-               "lld,"
-               "\"torn\":%lld,\"damage\":%lld,\"index\":%lld}\n",
-               path, (long long)r.records, (long long)r.batches, (long long)r.start,
+    if (k->json) {
+        json_put(&name, slice_str(path));
+        printf("{\"v\":1,\"file\":%s,\"records\":%lld,\"batches\":%lld,\"start\":%lld,"
+               "\"end\":%lld,\"torn\":%lld,\"damage\":%lld,\"index\":%lld}\n",
+               buf_cstr(&name), (long long)r.records, (long long)r.batches, (long long)r.start,
                (long long)r.end, (long long)r.torn, (long long)r.damage, (long long)r.index);
-    else
+        buf_free(&name);
+    } else {
         printf("%s: %s records in %s batches, %s\n", path, num_count(r.records, records),
                num_count(r.batches, batches), ok ? "ok" : "not ok");
+    }
     return ok ? 0 : KE_CORRUPT;
 }
 

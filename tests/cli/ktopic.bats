@@ -64,6 +64,8 @@ refused() { # STATUS PATTERN CMD...
 @test "dump and verify read what Apache Kafka wrote" {
 	for dir in "$ROOT"/tests/fixtures/kafka-4.3.1/*-[0-9]; do ktopic verify "$dir"; done
 	[[ $(ktopic dump "$ROOT"/tests/fixtures/kafka-4.3.1/codec.zstd-0/*.log) == *"codec zstd"* ]]
+	cp -r "$ROOT/tests/fixtures/kafka-4.3.1/codec.none-0" 'a "quoted" one-0'
+	ktopic verify --json 'a "quoted" one-0' | python3 -c 'import json, sys; v = json.load(sys.stdin); assert v["v"] == 1 and v["file"] == "a \"quoted\" one-0" and v["damage"] == 0 and v["records"] > 0'
 	cp -r "$ROOT/tests/fixtures/kafka-4.3.1/codec.none-0" damaged
 	printf X | dd of="$(ls damaged/*.log | head -1)" bs=1 seek=90 conv=notrunc status=none
 	refused 1 'byte 0' ktopic verify damaged

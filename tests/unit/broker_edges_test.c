@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -306,6 +307,7 @@ static void a_client_that_has_gone_leaves_nothing_behind(void **state)
     (void)state;
     assert_non_null(p);
     raw_open(&other, &rig);
+    alarm(60); /* where it is not let go, nothing ever happens */
     for (int i = 0; i < 5; i++)
         send_fetch(&other, 12, "t", 1, INT32_MAX);
     while (atomic_load(&p->refs) < 2 + 5)
@@ -313,6 +315,7 @@ static void a_client_that_has_gone_leaves_nothing_behind(void **state)
     raw_close(&other);
     while (atomic_load(&p->refs) > 2)
         sched_yield();
+    alarm(0);
     partition_release(&rig.broker->partitions, p);
 }
 
