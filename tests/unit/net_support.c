@@ -347,7 +347,8 @@ void rig_exchange(struct rig *r, struct slice in)
         bool moved = peer_moves(r, &in);
         int frames = r->frames, calls = r->transport.reads + r->transport.writes;
         size_t got = r->transport.got, sent = r->transport.sent;
-        net_loop_once(r->loop, 0);
+        /* the kernel may take its time with what is on its way through TCP */
+        net_loop_once(r->loop, rest > 0 && r->way == WAY_TCP ? 1 : 0);
         calls = r->transport.reads + r->transport.writes - calls;
         moved =
             moved || r->frames != frames || r->transport.got != got || r->transport.sent != sent;
