@@ -78,18 +78,19 @@ int ktopic_topic(struct ktopic *k, const char *name, struct client_topic **out, 
 
 int ktopic_ends(struct ktopic *k, struct client_topic *t, int64_t **out, struct kerr *e)
 {
-    size_t n = (size_t)t->count * 2;
+    static const int64_t which[2] = {OFFSETS_START, OFFSETS_END};
+    size_t n = (size_t)t->count;
     struct offset_query *q = calloc(n + 1, sizeof *q);
-    int64_t *v = calloc(n + 1, sizeof *v);
+    int64_t *v = calloc(2 * n + 1, sizeof *v);
     int rc = q && v ? 0 : kerr_set(e, KE_NOMEM, "offsets");
 
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        q[i] = (struct offset_query){
-            .topic = t, .partition = (int32_t)(i / 2), .at = i % 2 ? OFFSETS_END : OFFSETS_START};
-    if (rc == 0)
+    for (size_t w = 0; rc == 0 && w < 2; w++) {
+        for (size_t i = 0; i < n; i++)
+            q[i] = (struct offset_query){.topic = t, .partition = (int32_t)i, .at = which[w]};
         rc = client_offsets(k->client, q, n, false, k->common.timeout_ms, e);
-    for (size_t i = 0; rc == 0 && i < n; i++)
-        v[i] = q[i].offset;
+        for (size_t i = 0; rc == 0 && i < n; i++)
+            v[2 * i + w] = q[i].offset;
+    }
     free(q);
     if (rc < 0) {
         free(v);

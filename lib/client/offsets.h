@@ -18,8 +18,10 @@ struct offset_query {
 };
 
 /* Asks the leaders, all at the same time, again while leaders move. The end is the high watermark,
- * with read_committed the last stable offset. 0, or the first thing that went wrong for good:
- * KE_REMOTE, KE_TIMEOUT (-1: request.timeout.ms), KE_IO, KE_CLOSED. */
+ * with read_committed the last stable offset. A partition may be asked for once in a call: brokers
+ * refuse it twice in a request (INVALID_REQUEST, KafkaApis.handleListOffsetRequest). 0, or the
+ * first thing that went wrong for good: KE_REMOTE, KE_TIMEOUT (-1: request.timeout.ms), KE_IO,
+ * KE_CLOSED. */
 int client_offsets(struct client *c, struct offset_query *q, size_t n, bool read_committed,
                    int64_t timeout_ms, struct kerr *e);
 
