@@ -411,9 +411,9 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
         catalog_close(b->catalog);
     stock_close(b, clean);
     rc = close_dirs(b, clean, e);
+    pool_free(b->pool); /* its cold reads give way to the flushes */
     pool_free(b->append_pool);
     pool_free(b->flush_pool);
-    pool_free(b->pool);
     for (int i = 0; i < b->listener_count; i++)
         net_listener_free(b->listeners[i]);
     for (int i = 0; i < b->reactor_count; i++)

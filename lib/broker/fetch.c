@@ -143,20 +143,22 @@ static void back_from_pool(struct net_task *t)
     try_now(f);
 }
 
-/* Reads the range through, so that it is in the page cache when the reactor sends it. In steps, and
- * without the kernel's readahead, which may be megabytes: what the disk is busy with is what other
- * partitions' flushes wait behind. */
-static void read_through(const struct plog_source *s)
+/* Reads the range through, so that it is in the page cache when the reactor sends it. In small
+ * steps, without the kernel's readahead, which may be megabytes, and not while a flush runs: what
+ * the disk is busy with is what other partitions' flushes wait behind. */
+static void read_through(const struct plog_source *s, struct pool *flushes)
 {
-    enum { STEP = 256 << 10 };
+    enum { STEP = 64 << 10, PATIENCE_NS = 1000000 };
     char *junk = malloc(STEP);
     size_t at = 0;
 
     if (s->size > 0)
         os_no_readahead(s->fd);
     while (junk && at < s->size) {
-        ssize_t k =
-            os_pread(s->fd, junk, s->size - at < STEP ? s->size - at : STEP, s->at + (int64_t)at);
+        size_t n = s->size - at < STEP ? s->size - at : STEP;
+        ssize_t k;
+        pool_give_way(flushes, PATIENCE_NS);
+        k = os_pread(s->fd, junk, n, s->at + (int64_t)at);
         if (k <= 0)
             break;
         at += (size_t)k;
@@ -172,7 +174,7 @@ static void warm(struct pool_task *t)
     look_everywhere(f, 0, &found);
     for (int32_t i = 0; i < f->topic_count; i++)
         for (int32_t k = 0; k < f->topics[i].count; k++)
-            read_through(&f->topics[i].parts[k].source);
+            read_through(&f->topics[i].parts[k].source, f->r->broker->flush_pool);
     drop_sources(f);
     net_post(f->r->reactor->loop, &f->back);
 }

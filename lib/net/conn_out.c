@@ -4,7 +4,8 @@
 
 #include <errno.h>
 
-#define SEND_SLICE ((size_t)4 << 20) /* bytes before other connections get their turn */
+/* Bytes before other connections get their turn: what one takes, the next one waits for. */
+#define SEND_SLICE ((size_t)32 << 10)
 
 /* ---- sending ---- */
 

@@ -1,5 +1,7 @@
 #include "os/pool.h"
 
+#include "os/clock.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -7,9 +9,9 @@
 
 struct pool {
     pthread_mutex_t mu;
-    pthread_cond_t wake;
+    pthread_cond_t wake, quiet; /* quiet: by the monotonic clock */
     struct pool_task *head, **tail;
-    int max, started, idle, busy, queued;
+    int max, started, idle, busy, queued, giving_way;
     bool closing;
     pthread_t threads[];
 };
@@ -31,6 +33,8 @@ static void *worker(void *arg)
             t->run(t);
             pthread_mutex_lock(&p->mu);
             p->busy--;
+            if (p->busy == 0 && p->giving_way > 0)
+                pthread_cond_broadcast(&p->quiet);
         } else if (p->closing && p->busy == 0) {
             break;
         } else {
@@ -47,11 +51,16 @@ static void *worker(void *arg)
 int pool_new(struct pool **out, int threads, struct kerr *e)
 {
     struct pool *p = calloc(1, sizeof *p + (size_t)threads * sizeof p->threads[0]);
+    pthread_condattr_t monotonic;
 
     if (!p)
         return kerr_set(e, KE_NOMEM, "thread pool");
     pthread_mutex_init(&p->mu, NULL);
     pthread_cond_init(&p->wake, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->quiet, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     p->tail = &p->head;
     p->max = threads;
     *out = p;
@@ -93,6 +102,19 @@ int pool_submit(struct pool *p, struct pool_task *t)
     return rc;
 }
 
+void pool_give_way(struct pool *p, int64_t most_ns)
+{
+    mono_ns until = {os_mono(os_clock_real()).ns + most_ns};
+    struct timespec t = {until.ns / 1000000000, until.ns % 1000000000};
+
+    pthread_mutex_lock(&p->mu);
+    p->giving_way++;
+    while (p->busy > 0 && pthread_cond_timedwait(&p->quiet, &p->mu, &t) == 0)
+        ;
+    p->giving_way--;
+    pthread_mutex_unlock(&p->mu);
+}
+
 void pool_free(struct pool *p)
 {
     if (!p)
@@ -104,6 +126,7 @@ void pool_free(struct pool *p)
     for (int i = 0; i < p->started; i++)
         pthread_join(p->threads[i], NULL);
     pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->quiet);
     pthread_mutex_destroy(&p->mu);
     free(p);
 }

@@ -11,6 +11,8 @@
 
 #include "base/err.h"
 
+#include <stdint.h>
+
 struct pool;
 
 struct pool_task {
@@ -24,6 +26,9 @@ int pool_new(struct pool **out, int threads, struct kerr *e);
  * the caller is not a task, or KE_NOMEM when not even one thread could be started (then nothing was
  * queued). */
 int pool_submit(struct pool *p, struct pool_task *t);
+
+/* Waits until none of its tasks runs, at most that long: for work that gives way to the pool's. */
+void pool_give_way(struct pool *p, int64_t most_ns);
 
 /* Waits until everything submitted has run, ends the threads. */
 void pool_free(struct pool *p);

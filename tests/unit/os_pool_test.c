@@ -1,7 +1,9 @@
 /* The pool: everything submitted runs, once, in order; tasks may submit more; the end waits. */
+#include "os/clock.h"
 #include "os/pool.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -153,6 +155,58 @@ static void threads_take_no_signals(void **state)
     assert_false(sigismember(&set, SIGTERM));
 }
 
+/* A task that runs until it may end. */
+static sem_t running, may_end;
+static atomic_bool ended;
+
+static void run_until_told(struct pool_task *t)
+{
+    (void)t;
+    sem_post(&running);
+    while (sem_wait(&may_end) < 0)
+        ;
+    atomic_store(&ended, true);
+}
+
+static void *give_way(void *p)
+{
+    sem_post(&running);
+    pool_give_way(p, INT64_C(60000000000));
+    return atomic_load(&ended) ? p : NULL;
+}
+
+static void who_gives_way_waits_for_the_tasks_but_not_for_ever(void **state)
+{
+    struct pool_task t = {run_until_told, NULL};
+    mono_ns before = os_mono(os_clock_real());
+    struct pool *p;
+    pthread_t other;
+    void *seen;
+
+    (void)state;
+    assert_int_equal(sem_init(&running, 0, 0), 0);
+    assert_int_equal(sem_init(&may_end, 0, 0), 0);
+    atomic_store(&ended, false);
+    assert_int_equal(pool_new(&p, 1, NULL), 0);
+    pool_give_way(p, INT64_C(60000000000)); /* nothing runs */
+    assert_int_equal(pool_submit(p, &t), 0);
+    while (sem_wait(&running) < 0)
+        ;
+    assert_true(os_mono(os_clock_real()).ns - before.ns < INT64_C(60000000000));
+    before = os_mono(os_clock_real());
+    pool_give_way(p, 20000000);
+    assert_true(os_mono(os_clock_real()).ns - before.ns >= 20000000);
+    assert_int_equal(pthread_create(&other, NULL, give_way, p), 0);
+    while (sem_wait(&running) < 0)
+        ;
+    sem_post(&may_end);
+    pthread_join(other, &seen);
+    assert_ptr_equal(seen, p);
+    pool_free(p);
+    sem_destroy(&running);
+    sem_destroy(&may_end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +216,7 @@ int main(void)
         cmocka_unit_test(threads_work_at_the_same_time),
         cmocka_unit_test(a_task_may_free_itself),
         cmocka_unit_test(threads_take_no_signals),
+        cmocka_unit_test(who_gives_way_waits_for_the_tasks_but_not_for_ever),
     };
 
     return cmocka_run_group_tests_name("os_pool", tests, NULL, NULL);
