@@ -2,6 +2,7 @@
 #include "broker/config_target.h"
 #include "broker/dispatch.h"
 #include "broker/settings.h"
+#include "wire/api.h"
 #include "wire/describe_configs_request.h"
 #include "wire/describe_configs_response.h"
 #include "wire/error.h"
@@ -28,11 +29,11 @@ static struct slice documentation(struct answer *a, const struct config_key *k)
     if (!a->documentation)
         return (struct slice){NULL, 0};
     if (!k->doc)
-        return slice_str("Known to Apache Kafka; without effect here.");
+        return slice_str("Known to Apache Kafka; " WIRE_CONFIG_IDLE);
     if (broker_conf_acts(k))
         return slice_str(k->doc);
     if (!doc->p) {
-        snprintf(text, sizeof text, "%s Kept, but without effect here.", k->doc);
+        snprintf(text, sizeof text, "%s Kept, but " WIRE_CONFIG_IDLE, k->doc);
         *doc = arena_dup(&a->r->arena, slice_str(text), &a->ok);
     }
     return *doc;

@@ -161,6 +161,10 @@ void client_watch_remove(struct client *c, struct client_watch *w);
 int client_topic_wait(struct client *c, struct client_topic *t, bool create, int64_t timeout_ms,
                       bool *created, struct kerr *e);
 
+/* Waits until the cluster has told its brokers, so that their ids can be asked: KE_TIMEOUT, KE_IO,
+ * KE_REMOTE, KE_CLOSED. At once when it has. */
+int client_brokers_wait(struct client *c, int64_t timeout_ms, struct kerr *e);
+
 /* Every topic of the cluster (internal ones too), in no order. */
 int client_each_topic(struct client *c, int64_t timeout_ms,
                       void (*each)(void *arg, struct slice name, bool internal), void *arg,

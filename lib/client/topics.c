@@ -78,6 +78,31 @@ int client_topic_wait(struct client *c, struct client_topic *t, bool create, int
     return rc == 1 ? 0 : rc;
 }
 
+int client_brokers_wait(struct client *c, int64_t timeout_ms, struct kerr *e)
+{
+    const struct os_clock *clock = net_loop_clock(c->loop);
+    int64_t ms = timeout_ms < 0 ? c->conf.request_timeout_ms : timeout_ms, left;
+    mono_ns deadline = mono_add_ms(os_mono(clock), ms);
+
+    while (c->refreshed.ns == 0 || c->refresh_failures > 0) {
+        if (!c->refresh_flying && c->refreshed.ns == 0)
+            client_refresh(c);
+        if (nobody_answers(c)) {
+            if (e)
+                *e = c->refresh_why;
+            return c->refresh_why.code;
+        }
+        left = mono_diff_ms(deadline, os_mono(clock));
+        if (c->interrupted)
+            return kerr_set(e, KE_CLOSED, "interrupted");
+        if (left <= 0)
+            return kerr_set(e, KE_TIMEOUT, "%s",
+                            c->refresh_why.code ? c->refresh_why.msg : "no answer in time");
+        client_poll(c, left);
+    }
+    return 0;
+}
+
 static int put_all(void *arg, struct buf *b, int16_t version)
 {
     struct metadata_request m;

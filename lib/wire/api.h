@@ -125,6 +125,11 @@ const struct wire_api *wire_api_find(int16_t key);
 /* The name, or "unknown". */
 const char *wire_api_name(int16_t key);
 
+/* How the documentation of a configuration ends, in a kbroker's answer to DescribeConfigs, that is
+ * kept but not obeyed: the protocol has no field for that, and nobody shall believe that what was
+ * accepted acts. No text of Kafka's ends so. */
+#define WIRE_CONFIG_IDLE "without effect here."
+
 static inline bool wire_api_flexible(const struct wire_api *a, int16_t version)
 {
     return version >= a->flexible;
