@@ -63,7 +63,7 @@ static int list(void *ctx, const struct operands *ops)
 
     (void)ops;
     if (rc == 0)
-        rc = client_each_topic(k->client, k->common.timeout_ms, add, &l, &e);
+        rc = client_each_topic(k->client, ktopic_left(k), add, &l, &e);
     if (rc == 0 && l.failed)
         rc = kerr_set(&e, KE_NOMEM, "list of topics");
     if (rc < 0)

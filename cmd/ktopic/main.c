@@ -5,11 +5,14 @@
 #include "client/offsets.h"
 
 #include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const struct opt_command *const commands[] = {
-    &list_command,    &create_command, &describe_command, &delete_command,
-    &offsets_command, &dump_command,   &verify_command,   NULL,
+    &list_command,    &create_command, &describe_command, &alter_command,
+    &delete_command,  &config_command, &offsets_command,  &trim_command,
+    &cluster_command, &dump_command,   &verify_command,   NULL,
 };
 
 static const struct opt own[] = {
@@ -42,8 +45,16 @@ int ktopic_connect(struct ktopic *k, struct kerr *e)
         rc = client_new(&k->client, &k->conf, &k->diag, e);
     if (rc == 0 && k->common.timeout_ms >= 0)
         client_be_patient(k->client);
+    k->deadline = mono_add_ms(os_mono(os_clock_real()), k->common.timeout_ms);
     properties_free(&p);
     return rc;
+}
+
+int64_t ktopic_left(const struct ktopic *k)
+{
+    int64_t ms = mono_diff_ms(k->deadline, os_mono(os_clock_real()));
+
+    return k->common.timeout_ms < 0 ? -1 : ms > 0 ? ms : 0;
 }
 
 static void try_name(void *arg, struct slice name, bool internal)
@@ -69,9 +80,9 @@ int ktopic_topic(struct ktopic *k, const char *name, struct client_topic **out, 
     *out = client_topic(k->client, slice_str(name));
     if (!*out)
         return kerr_set(e, KE_NOMEM, "topic");
-    rc = client_topic_wait(k->client, *out, false, k->common.timeout_ms, NULL, e);
+    rc = client_topic_wait(k->client, *out, false, ktopic_left(k), NULL, e);
     if (rc == KE_NOTFOUND &&
-        client_each_topic(k->client, k->common.timeout_ms, try_name, &n, NULL) == 0 && n.best)
+        client_each_topic(k->client, ktopic_left(k), try_name, &n, NULL) == 0 && n.best)
         kerr_set(e, KE_NOTFOUND, "topic %s does not exist (did you mean %s?)", name, n.best);
     return rc;
 }
@@ -87,7 +98,7 @@ int ktopic_ends(struct ktopic *k, struct client_topic *t, int64_t **out, struct 
     for (size_t w = 0; rc == 0 && w < 2; w++) {
         for (size_t i = 0; i < n; i++)
             q[i] = (struct offset_query){.topic = t, .partition = (int32_t)i, .at = which[w]};
-        rc = client_offsets(k->client, q, n, false, k->common.timeout_ms, e);
+        rc = client_offsets(k->client, q, n, false, ktopic_left(k), e);
         for (size_t i = 0; rc == 0 && i < n; i++)
             v[2 * i + w] = q[i].offset;
     }
@@ -103,6 +114,31 @@ int ktopic_ends(struct ktopic *k, struct client_topic *t, int64_t **out, struct 
 struct writer *ktopic_writer(const struct ktopic *k, const struct column *columns)
 {
     return writer_new(k->json ? WRITER_JSON : WRITER_TABLE, columns, !k->common.quiet, stdout);
+}
+
+struct writer *ktopic_changes(const struct ktopic *k, const struct column *columns)
+{
+    return k->json ? ktopic_writer(k, columns) : NULL;
+}
+
+int ktopic_written(struct writer *w, int rc, struct kerr *e)
+{
+    int end = w ? writer_end(w, rc == 0 ? e : NULL) : 0;
+
+    return rc < 0 || end < 0 ? ktopic_fail(e) : CLI_DONE;
+}
+
+void ktopic_told(const struct ktopic *k, const char *done, const char *would, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    if (k->common.quiet || !(k->dry_run || k->common.verbose))
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    cli_say("ktopic", "%s %s", k->dry_run ? would : done, text);
 }
 
 int ktopic_fail(const struct kerr *e)

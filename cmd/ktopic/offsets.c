@@ -1,9 +1,5 @@
 #include "ktopic.h"
 
-#include "cli/num.h"
-#include "cli/when.h"
-#include "client/offsets.h"
-
 #include <stdlib.h>
 
 static const struct column columns[] = {
@@ -14,73 +10,25 @@ static const struct column both[] = {{"topic", COL_TEXT},
                                      {"end", COL_NUMBER},
                                      {0}};
 
-/* "TOPIC" or "TOPIC:PARTITION"; a name cannot have a colon in it. */
-static int parse(const char *arg, char name[256], int64_t *partition, struct kerr *e)
-{
-    const char *colon = strrchr(arg, ':');
-    size_t n = colon ? (size_t)(colon - arg) : strlen(arg);
-
-    if (n == 0 || n > 249)
-        return kerr_set(e, KE_INVALID, "'%s' is no TOPIC[:PARTITION]", arg);
-    memcpy(name, arg, n);
-    name[n] = 0;
-    *partition = -1;
-    return colon ? num_parse(colon + 1, 0, INT32_MAX, partition, e) : 0;
-}
-
-/* The offset that --at means in one partition; ends are its start and end. */
-static int resolve(struct ktopic *k, struct client_topic *t, int32_t p, const int64_t *ends,
-                   const struct when *at, int64_t *out, struct kerr *e)
-{
-    struct offset_query q = {.topic = t, .partition = p, .at = at->value};
-    int rc = 0;
-
-    switch (at->kind) {
-    case WHEN_BEGINNING:
-        *out = ends[0];
-        break;
-    case WHEN_END:
-        *out = ends[1];
-        break;
-    case WHEN_FROM_END:
-        *out = ends[1] - at->value < ends[0] ? ends[0] : ends[1] - at->value;
-        break;
-    case WHEN_TIME:
-        rc = client_offsets(k->client, &q, 1, false, k->common.timeout_ms, e);
-        *out = q.offset < 0 ? ends[1] : q.offset;
-        break;
-    case WHEN_OFFSET:
-        *out = at->value;
-        break;
-    default:
-        rc = kerr_set(e, KE_INVALID, "--at stored needs a group");
-    }
-    return rc;
-}
-
 static int show(struct ktopic *k, struct writer *w, const char *arg, const struct when *at,
                 struct kerr *e)
 {
     struct client_topic *t;
-    int64_t partition, *ends;
-    char name[256];
-    int rc = parse(arg, name, &partition, e);
+    struct spot spot;
+    int64_t *ends;
+    int rc = spot_parse(arg, strlen(arg), &spot, e);
 
     if (rc == 0)
-        rc = ktopic_topic(k, name, &t, e);
-    if (rc == 0 && partition >= t->count)
-        rc = kerr_set(e, KE_NOTFOUND, "topic %s has no partition %lld", name, (long long)partition);
-    if (rc == 0)
-        rc = ktopic_ends(k, t, &ends, e);
+        rc = spot_find(k, &spot, &t, &ends, e);
     if (rc < 0)
         return rc;
     for (int32_t i = 0; rc == 0 && i < t->count; i++) {
         int64_t offset = 0;
-        if (partition >= 0 && i != partition)
+        if (spot.partition >= 0 && i != spot.partition)
             continue;
-        if (at && (rc = resolve(k, t, i, ends + 2 * i, at, &offset, e)) < 0)
+        if (at && (rc = spot_offset(k, t, i, ends + 2 * i, at, &offset, e)) < 0)
             break;
-        writer_text(w, slice_str(name));
+        writer_text(w, slice_str(spot.name));
         writer_number(w, i);
         writer_number(w, at ? offset : ends[2 * i]);
         if (!at)
@@ -99,6 +47,8 @@ static int offsets(void *ctx, const struct operands *ops)
     struct writer *w;
     int rc = k->at ? when_parse(k->at, os_wall(os_clock_real()), &at, &e) : 0, end;
 
+    if (rc == 0 && k->at && at.kind == WHEN_STORED)
+        rc = kerr_set(&e, KE_INVALID, "'stored' needs a group");
     if (rc < 0)
         return cli_usage("ktopic", "--at %s: %s", k->at, kerr_msg(&e));
     rc = ktopic_connect(k, &e);

@@ -29,6 +29,7 @@ struct form {
     void (*text)(struct writer *w, struct slice s);
     void (*number)(struct writer *w, int64_t v);
     void (*list)(struct writer *w, const int32_t *v, size_t n);
+    void (*flag)(struct writer *w, bool v);
     void (*none)(struct writer *w);
     void (*row)(struct writer *w);
     void (*end)(struct writer *w);
@@ -67,6 +68,12 @@ static void json_list(struct writer *w, const int32_t *v, size_t n)
     buf_put_u8(&w->cell, '[');
     put_list(&w->cell, v, n);
     buf_put_u8(&w->cell, ']');
+}
+
+static void json_flag(struct writer *w, bool v)
+{
+    json_name(w);
+    buf_put_str(&w->cell, v ? "true" : "false");
 }
 
 static void json_none(struct writer *w)
@@ -115,6 +122,12 @@ static void keep(struct writer *w)
     else
         w->failed = true;
     buf_clear(&w->cell);
+}
+
+static void table_flag(struct writer *w, bool v)
+{
+    buf_put_str(&w->cell, v ? "yes" : "no");
+    keep(w);
 }
 
 static void table_none(struct writer *w)
@@ -208,9 +221,10 @@ static void table_end(struct writer *w)
     free(width);
 }
 
-static const struct form table = {table_text, table_number, table_list,
+static const struct form table = {table_text, table_number, table_list, table_flag,
                                   table_none, table_row,    table_end};
-static const struct form json = {json_text, json_number, json_list, json_none, json_row, json_end};
+static const struct form json = {json_text, json_number, json_list, json_flag,
+                                 json_none, json_row,    json_end};
 
 struct writer *writer_new(enum writer_form form, const struct column *columns, bool header,
                           FILE *out)
@@ -228,6 +242,11 @@ struct writer *writer_new(enum writer_form form, const struct column *columns, b
     return w;
 }
 
+static bool is_number(enum column_kind kind)
+{
+    return kind == COL_NUMBER || kind == COL_COUNT || kind == COL_SIZE || kind == COL_TIME;
+}
+
 void writer_text(struct writer *w, struct slice s)
 {
     if (!w)
@@ -241,8 +260,7 @@ void writer_number(struct writer *w, int64_t v)
 {
     if (!w)
         return;
-    assert(w->at < w->count && w->columns[w->at].kind != COL_TEXT &&
-           w->columns[w->at].kind != COL_LIST);
+    assert(w->at < w->count && is_number(w->columns[w->at].kind));
     w->form->number(w, v);
     w->at++;
 }
@@ -253,6 +271,15 @@ void writer_list(struct writer *w, const int32_t *v, size_t n)
         return;
     assert(w->at < w->count && w->columns[w->at].kind == COL_LIST);
     w->form->list(w, v, n);
+    w->at++;
+}
+
+void writer_flag(struct writer *w, bool v)
+{
+    if (!w)
+        return;
+    assert(w->at < w->count && w->columns[w->at].kind == COL_FLAG);
+    w->form->flag(w, v);
     w->at++;
 }
 

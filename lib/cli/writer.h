@@ -28,6 +28,7 @@ enum column_kind {
     COL_SIZE,   /* "3.9 GiB" in the table */
     COL_TIME,   /* milliseconds in JSON, RFC 3339 in the table */
     COL_LIST,   /* "1,2,3" in the table, an array of numbers in JSON */
+    COL_FLAG,   /* "yes" and "no" in the table, true and false in JSON */
 };
 
 struct column {
@@ -45,6 +46,7 @@ struct writer *writer_new(enum writer_form form, const struct column *columns, b
 void writer_text(struct writer *w, struct slice s);
 void writer_number(struct writer *w, int64_t v);
 void writer_list(struct writer *w, const int32_t *v, size_t n);
+void writer_flag(struct writer *w, bool v);
 /* The next cell is not known or does not apply: null, "-". */
 void writer_none(struct writer *w);
 void writer_row(struct writer *w);
