@@ -16,13 +16,19 @@
 #define FLUSH_LINGER_NS INT64_C(2000000)
 #define MIN_FREE_BYTES  ((int64_t)16 << 20)
 
-/* ---- housekeeping: only while there is something to keep ---- */
+/* ---- housekeeping ---- */
+
+/* When there is: soon. Else when old segments may have to go (log.retention.check.interval.ms). */
+static void set_tick(struct broker *b, bool soon)
+{
+    int64_t ms = b->conf.retention_check_ms;
+
+    net_timer_set(&b->tick, soon && ms > CHORES_EVERY_MS ? CHORES_EVERY_MS : ms);
+}
 
 static void arm(struct net_task *t)
 {
-    struct broker *b = (struct broker *)((char *)t - offsetof(struct broker, arm));
-
-    net_timer_set(&b->tick, CHORES_EVERY_MS);
+    set_tick((struct broker *)((char *)t - offsetof(struct broker, arm)), true);
 }
 
 void broker_touch(struct broker *b)
@@ -40,7 +46,17 @@ static void tick_one(void *arg, struct partition *p)
         diag(b->diag, DIAG_ERROR, "%s: %s", plog_name(p->log), kerr_msg(&e));
 }
 
-/* On the pool: checkpoints, rolls by time, what is idle for too long. */
+static void sweep_one(void *arg, struct partition *p)
+{
+    struct broker *b = arg;
+    struct kerr e = {0};
+
+    if (plog_sweep(p->log, &e) < 0)
+        diag(b->diag, DIAG_ERROR, "%s: %s", plog_name(p->log), kerr_msg(&e));
+}
+
+/* On the pool: rolls by time, what is idle for too long, retention; checkpoints; then what they say
+ * is gone may go. */
 static void do_chores(struct pool_task *t)
 {
     struct broker *b = (struct broker *)((char *)t - offsetof(struct broker, chores));
@@ -51,6 +67,7 @@ static void do_chores(struct pool_task *t)
         if (logdir_checkpoint(b->dirs[i], &e) < 0)
             diag(b->diag, DIAG_ERROR, "%s", kerr_msg(&e));
     }
+    partitions_each(&b->partitions, sweep_one, b);
     net_post(b->reactors[0]->loop, &b->chores_done);
 }
 
@@ -59,6 +76,8 @@ static void chores_done(struct net_task *t)
     struct broker *b = (struct broker *)((char *)t - offsetof(struct broker, chores_done));
 
     b->chores.run = NULL;
+    if (!atomic_load(&b->dirty)) /* else it is set, or about to be */
+        set_tick(b, false);
 }
 
 static void ticked(struct net_timer *t)
@@ -66,13 +85,15 @@ static void ticked(struct net_timer *t)
     struct broker *b = (struct broker *)((char *)t - offsetof(struct broker, tick));
 
     if (b->chores.run) { /* the last round has not ended yet */
-        net_timer_set(&b->tick, CHORES_EVERY_MS);
+        set_tick(b, true);
         return;
     }
     atomic_store(&b->dirty, false);
     b->chores.run = do_chores;
-    if (pool_submit(b->pool, &b->chores) < 0)
-        b->chores.run = NULL;
+    if (pool_submit(b->pool, &b->chores) == 0)
+        return;
+    b->chores.run = NULL;
+    set_tick(b, true);
 }
 
 /* ---- connections ---- */
@@ -219,6 +240,7 @@ static int start(struct broker *b, struct kerr *e)
 {
     int rc = 0;
 
+    set_tick(b, true);
     for (int i = 0; rc == 0 && i < b->listener_count; i++)
         rc = net_listener_start(b->listeners[i], e);
     for (int i = 0; rc == 0 && i < b->reactor_count; i++)

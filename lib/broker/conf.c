@@ -196,6 +196,11 @@ static int set_producer_expiry(struct broker_conf *c, const char *v, struct kerr
     return set_int(v, 1, INT32_MAX, &c->producer_expiry_ms, e);
 }
 
+static int set_retention_check(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_int(v, 1, INT64_MAX / 2000000, &c->retention_check_ms, e);
+}
+
 static int set_replication(struct broker_conf *c, const char *v, struct kerr *e)
 {
     (void)c;
@@ -232,6 +237,7 @@ static const struct {
     {"listeners", set_listeners},
     {"log.dir", set_dirs},
     {"log.dirs", set_dirs},
+    {"log.retention.check.interval.ms", set_retention_check},
     {"max.connections", set_connections},
     {"max.incremental.fetch.session.cache.slots", set_sessions_max},
     {"max.partitions", set_partitions_max},
@@ -304,6 +310,7 @@ void broker_conf_init(struct broker_conf *c)
         .connections_max = 10000,
         .idle_ms = 600000,
         .producer_expiry_ms = 86400000,
+        .retention_check_ms = 300000,
         .sessions_max = 1000,
         .topics_max = 10000,
         .partitions_max = 100000,

@@ -35,6 +35,7 @@ struct broker_conf {
     int64_t connections_max;
     int64_t idle_ms; /* connections.max.idle.ms */
     int64_t producer_expiry_ms;
+    int64_t retention_check_ms;         /* log.retention.check.interval.ms */
     int64_t sessions_max;               /* max.incremental.fetch.session.cache.slots */
     int64_t topics_max, partitions_max; /* ours: error 44 past them */
     struct buf given;                   /* what was set: see broker_conf_given() */

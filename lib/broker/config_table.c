@@ -45,6 +45,41 @@ static void after_max(struct plog_conf *c, struct slice v)
     c->after_max_ms = config_number(v);
 }
 
+static void segment_jitter(struct plog_conf *c, struct slice v)
+{
+    c->jitter_ms = config_number(v);
+}
+
+static void retention_ms(struct plog_conf *c, struct slice v)
+{
+    c->retention_ms = config_number(v);
+}
+
+static void retention_bytes(struct plog_conf *c, struct slice v)
+{
+    c->retention_bytes = config_number(v);
+}
+
+static void delete_delay(struct plog_conf *c, struct slice v)
+{
+    c->delete_delay_ms = config_number(v);
+}
+
+static void preallocate(struct plog_conf *c, struct slice v)
+{
+    c->preallocate = config_is_true(v);
+}
+
+static void flush_messages(struct plog_conf *c, struct slice v)
+{
+    c->flush_messages = config_number(v);
+}
+
+static void flush_ms(struct plog_conf *c, struct slice v)
+{
+    c->flush_ms = config_number(v);
+}
+
 static void validate_records(struct plog_conf *c, struct slice v)
 {
     c->validate_records = config_is_true(v);
@@ -53,6 +88,7 @@ static void validate_records(struct plog_conf *c, struct slice v)
 static void cleanup(struct plog_conf *c, struct slice v)
 {
     c->compacted = config_list_has(v, "compact");
+    c->expires = config_list_has(v, "delete");
 }
 
 /* "producer" is none of the codecs' names. */
@@ -112,8 +148,9 @@ const struct config_key config_keys[] = {
      .choices = "compact|delete",
      .flags = CONFIG_ACTS,
      .apply = cleanup,
-     .doc = "What becomes of old records: delete, compact, or both. Where it has compact every "
-            "record needs a key; where it is only that, nobody may delete records by hand."},
+     .doc = "What becomes of old records: delete (retention.*), compact, or both. Compaction does "
+            "not run yet: such a topic keeps all its records, every record needs a key, and where "
+            "it is only that, nobody may delete records by hand."},
     {.topic = "compression.gzip.level",
      .broker = "compression.gzip.level",
      .type = CONFIG_INT,
@@ -160,22 +197,28 @@ const struct config_key config_keys[] = {
      .type = CONFIG_LONG,
      .value = "60000",
      .max = LONG_MAX_,
-     .doc = "How long files of deleted segments are kept. Here they go at once; who reads them "
-            "still can."},
+     .flags = CONFIG_ACTS,
+     .apply = delete_delay,
+     .doc = "How long the files of deleted segments are kept, as NAME.deleted. Those of deleted "
+            "topics go at once."},
     {.topic = "flush.messages",
      .broker = "log.flush.interval.messages",
      .type = CONFIG_LONG,
      .value = "9223372036854775807",
      .min = 1,
      .max = LONG_MAX_,
-     .doc = "Flush after so many records. Here every append asks for a flush, unless flush=os."},
+     .flags = CONFIG_ACTS,
+     .apply = flush_messages,
+     .doc = "With flush=os: flush after so many records. Otherwise every append asks for a flush."},
     {.topic = "flush.ms",
      .broker = "log.flush.interval.ms",
      .type = CONFIG_LONG,
      .value = "9223372036854775807",
      .max = LONG_MAX_,
-     .flags = CONFIG_NO_BROKER_DEFAULT,
-     .doc = "Flush after that time. Here every append asks for a flush, unless flush=os."},
+     .flags = CONFIG_ACTS | CONFIG_NO_BROKER_DEFAULT,
+     .apply = flush_ms,
+     .doc = "With flush=os: flush so long after an append. Otherwise every append asks for a "
+            "flush."},
     {.topic = "follower.replication.throttled.replicas",
      .type = CONFIG_LIST,
      .value = "",
@@ -272,7 +315,9 @@ const struct config_key config_keys[] = {
      .broker = "log.preallocate",
      .type = CONFIG_BOOLEAN,
      .value = "false",
-     .doc = "Make segment files as large as they will be. Here room is reserved in steps."},
+     .flags = CONFIG_ACTS,
+     .apply = preallocate,
+     .doc = "Reserve room for a whole segment with its first batch, not in steps."},
     {.topic = "remote.log.copy.disable",
      .type = CONFIG_BOOLEAN,
      .value = "false",
@@ -292,14 +337,17 @@ const struct config_key config_keys[] = {
      .value = "-1",
      .min = -1,
      .max = LONG_MAX_,
-     .doc = "Old segments of a partition go when there are more bytes than that; -1: never."},
+     .flags = CONFIG_ACTS,
+     .apply = retention_bytes,
+     .doc = "Old segments of a partition go while the others have that many bytes; -1: never."},
     {.topic = "retention.ms",
      .broker = "log.retention.ms",
      .type = CONFIG_LONG,
      .value = "604800000",
      .min = -1,
      .max = LONG_MAX_,
-     .flags = CONFIG_NO_BROKER_DEFAULT,
+     .flags = CONFIG_ACTS | CONFIG_NO_BROKER_DEFAULT,
+     .apply = retention_ms,
      .doc = "Segments whose records are all older go; -1: never."},
     {.topic = "segment.bytes",
      .broker = "log.segment.bytes",
@@ -324,7 +372,8 @@ const struct config_key config_keys[] = {
      .type = CONFIG_LONG,
      .value = "0",
      .max = LONG_MAX_,
-     .flags = CONFIG_NO_BROKER_DEFAULT,
+     .flags = CONFIG_ACTS | CONFIG_NO_BROKER_DEFAULT,
+     .apply = segment_jitter,
      .doc =
          "Segments are closed up to so much earlier than segment.ms says, each at another time."},
     {.topic = "segment.ms",
@@ -525,18 +574,23 @@ const struct config_key config_keys[] = {
     {.broker = "log.flush.start.offset.checkpoint.interval.ms",
      .type = CONFIG_INT,
      .value = "60000"},
-    {.broker = "log.retention.check.interval.ms", .type = CONFIG_LONG, .value = "300000"},
+    {.broker = "log.retention.check.interval.ms",
+     .type = CONFIG_LONG,
+     .value = "300000",
+     .doc = "How often is looked for segments that may go."},
     {.broker = "log.retention.hours",
      .type = CONFIG_INT,
      .value = "168",
      .min = -1,
      .max = INT_MAX_,
+     .flags = CONFIG_ACTS,
      .doc = "retention.ms in hours, for topics that do not say; log.retention.ms and "
             "log.retention.minutes come first."},
     {.broker = "log.retention.minutes",
      .type = CONFIG_INT,
      .min = -1,
      .max = INT_MAX_,
+     .flags = CONFIG_ACTS,
      .doc = "retention.ms in minutes, for topics that do not say; log.retention.ms comes first."},
     {.broker = "log.roll.hours",
      .type = CONFIG_INT,
@@ -550,6 +604,7 @@ const struct config_key config_keys[] = {
      .value = "0",
      .min = 0,
      .max = INT_MAX_,
+     .flags = CONFIG_ACTS,
      .doc =
          "segment.jitter.ms in hours, for topics that do not say; log.roll.jitter.ms comes first."},
     {.broker = "max.connection.creation.rate", .type = CONFIG_INT, .value = "2147483647"},

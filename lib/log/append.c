@@ -321,7 +321,7 @@ static bool must_roll(const struct segment *s, const struct plog_conf *c, const 
            entries >= (uint32_t)c->segment_index_bytes / INDEX_ENTRY ||
            times + 1 >= (uint32_t)c->segment_index_bytes / TIME_ENTRY ||
            (s->first_time >= 0 && c->segment_ms > 0 && max_time > s->first_time &&
-            max_time - s->first_time > c->segment_ms);
+            max_time - s->first_time > plog_roll_after(c, s));
 }
 
 /* ---- writing ---- */
@@ -345,19 +345,20 @@ static int check_space(struct plog *l, int64_t n, struct kerr *e)
     return 0;
 }
 
-/* Room for the file up to to: promised in growing steps, so that a log of a few records is small.
- */
-static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, int64_t most,
+/* Room for the file up to to: promised in growing steps, so that a log of a few records is small,
+ * or (preallocate) at once. */
+static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, const struct plog_conf *c,
                    struct kerr *e)
 {
     int64_t from = s->reserved > s->size ? s->reserved : s->size, step = s->size;
+    int64_t most = c->segment_bytes;
 
     if (to <= s->reserved)
         return 0;
     if (l->no_reserve)
         return check_space(l, to - s->size, e);
     step = step < RESERVE_FIRST ? RESERVE_FIRST : step > RESERVE_MOST ? RESERVE_MOST : step;
-    if (to + step > most)
+    if (c->preallocate || to + step > most)
         step = to < most ? most - to : 0;
     if (os_reserve(fd, from, to - from + step) == 0) {
         s->reserved = to + step;
@@ -387,7 +388,7 @@ static int write_batch(struct plog *l, struct segment *s, struct plog_append *a,
     if (s->dirty_tail && (rc = cut_tail(l, s, e)) < 0)
         return rc;
     start = logdir_mono(l->dir);
-    rc = reserve(l, s, fd, s->size + (int64_t)a->size, c->segment_bytes, e);
+    rc = reserve(l, s, fd, s->size + (int64_t)a->size, c, e);
     if (rc == 0 && os_pwritev(fd, &v, 1, s->size, &done) < 0) {
         rc = kerr_sys(e, KE_IO, "%s: write at %lld", l->name, (long long)s->size);
         s->dirty_tail = done > 0;
@@ -418,9 +419,7 @@ static enum flush_want publish(struct plog *l, struct segment *s, const struct b
         l->stable = l->end;
         plog_mark(l, l->end, s->base, s->size);
     }
-    /* flush=os asks only after a roll, so that the recovery point moves now and then */
-    todo =
-        *advanced && l->dirs_made == l->dirs_synced ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
+    todo = plog_flush_want(l, plog_append_wants(l));
     pthread_mutex_unlock(&l->sm);
     return todo;
 }

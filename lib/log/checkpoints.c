@@ -130,12 +130,12 @@ static void add_log(struct buf *b, const struct plog *l, int64_t offset)
         offset_checkpoint_add(b, topic, partition, offset);
 }
 
-static int64_t log_start(struct plog *l)
+static int64_t write_start(struct plog *l)
 {
     struct plog_ends ends;
 
     plog_ends(l, &ends);
-    return ends.log_start;
+    return l->start_written = ends.log_start;
 }
 
 static int64_t high_watermark(struct plog *l)
@@ -183,7 +183,21 @@ static int64_t take_down(struct plog *l)
 
 static int write_starts(struct logdir *d, struct kerr *e)
 {
-    return write_one(d, LOG_START, d->start, d->starts, log_start, true, e);
+    int rc = write_one(d, LOG_START, d->start, d->starts, write_start, true, e);
+
+    for (struct plog *l = d->logs; l && rc == 0; l = l->next)
+        l->start_kept = l->start_written;
+    return rc;
+}
+
+int64_t logdir_start_kept(struct logdir *d, const struct plog *l)
+{
+    int64_t at;
+
+    pthread_mutex_lock(&d->mu);
+    at = l->start_kept;
+    pthread_mutex_unlock(&d->mu);
+    return at;
 }
 
 int logdir_checkpoint_starts(struct logdir *d, struct kerr *e)

@@ -1,4 +1,4 @@
-/* cut - a log loses its end (a failed flush, a truncation) or its beginning (trim). */
+/* cut - a log loses its end: a failed flush, a truncation. */
 #include "log/plog_impl.h"
 
 #include "os/file.h"
@@ -133,6 +133,7 @@ static int cut_segment(struct plog *l, struct segment *s, int64_t offset, struct
         s->end = offset;
         s->max_time = max;
         s->max_offset = max_offset;
+        s->max_known = true;
         pthread_mutex_unlock(&l->sm);
         s->reserved = position;
         s->dirty_tail = false;
@@ -287,44 +288,5 @@ int plog_truncate(struct plog *l, int64_t offset, struct kerr *e)
     rc = truncate_locked(l, offset, e);
     pthread_mutex_unlock(&l->am);
     plog_unhold(l);
-    return rc;
-}
-
-/* With am. Unlinks and forgets the first segment. */
-static int drop_first(struct plog *l, struct kerr *e)
-{
-    struct segment *s = l->seg[0];
-    int rc = plog_unlink_segment(l, s->base, true, e);
-
-    if (rc < 0)
-        return rc;
-    pthread_mutex_lock(&l->sm);
-    l->segs--;
-    for (size_t i = 0; i < l->segs; i++)
-        l->seg[i] = l->seg[i + 1];
-    l->size -= s->size;
-    pthread_mutex_unlock(&l->sm);
-    segment_unref(s);
-    return 0;
-}
-
-int plog_trim(struct plog *l, int64_t offset, struct kerr *e)
-{
-    int rc = 0;
-
-    pthread_mutex_lock(&l->am);
-    pthread_mutex_lock(&l->sm);
-    if (offset > l->stable)
-        rc = kerr_set(e, KE_RANGE, "%s: trim to %lld, the high watermark is %lld", l->name,
-                      (long long)offset, (long long)l->stable);
-    else if (offset > l->log_start)
-        l->log_start = offset;
-    pthread_mutex_unlock(&l->sm);
-    /* A crash may undo some of the deletions and not others: what is left begins behind them. */
-    if (rc == 0 && l->segs > 1 && l->seg[1]->base <= l->log_start)
-        rc = logdir_checkpoint_starts(l->dir, e);
-    while (rc == 0 && l->segs > 1 && l->seg[1]->base <= l->log_start)
-        rc = drop_first(l, e);
-    pthread_mutex_unlock(&l->am);
     return rc;
 }

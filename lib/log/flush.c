@@ -2,12 +2,13 @@
  * flush - group commit. One fdatasync at a time runs for a log, on the pool; what is appended
  * meanwhile shares the next. Index files are not part of the promise: after an unclean stop they
  * are rebuilt. Those of a closed segment are synced behind it, so that from then on they can be
- * trusted.
+ * trusted; so is the snapshot of the producers behind it.
  */
 #include "log/plog_impl.h"
 
 #include "os/file.h"
 
+#include <fcntl.h>
 #include <time.h>
 
 enum { SLOW_FLUSH_NS = 1000000, JOIN_MOST_NS = 2000000, REPAIR_EVERY_MS = 1000 };
@@ -41,6 +42,16 @@ enum flush_want plog_flush_want(struct plog *l, enum flush_want want)
     return FLUSH_LINGER;
 }
 
+enum flush_want plog_append_wants(const struct plog *l)
+{
+    if (l->conf.flush != PLOG_FLUSH_OS || l->offline)
+        return FLUSH_LINGER;
+    if (l->end - l->synced >= l->conf.flush_messages)
+        return FLUSH_SOON;
+    return plog_flushes_by_time(&l->conf) || l->dirs_made != l->dirs_synced ? FLUSH_LINGER
+                                                                            : FLUSH_NO;
+}
+
 /* Takes what is to be flushed next: the oldest segment with records that are not covered. */
 static struct segment *next_unsynced(struct plog *l, int64_t until, int64_t *end, int64_t *position)
 {
@@ -57,6 +68,21 @@ static struct segment *next_unsynced(struct plog *l, int64_t until, int64_t *end
     return s;
 }
 
+/* Of the producers, where the next segment begins: this one may be deleted once it is durable. */
+static void sync_snapshot(struct plog *l, int64_t at)
+{
+    char name[LOG_FILE_NAME];
+    int fd = os_openat(l->dirfd, log_file_name(name, at, LOG_FILE_SNAPSHOT), O_RDONLY, 0);
+
+    if (fd < 0)
+        return; /* could not be written, and it was said */
+    if (os_fdatasync(fd) < 0) {
+        diag(logdir_conf(l->dir)->diag, DIAG_WARN, "%s: sync of %s failed", l->name, name);
+        os_unlinkat(l->dirfd, name, 0);
+    }
+    os_close(fd);
+}
+
 /* Not part of the promise. One that could not be synced goes: it is made again at the next start.
  */
 static void sync_indexes(struct plog *l, struct segment *s)
@@ -71,6 +97,7 @@ static void sync_indexes(struct plog *l, struct segment *s)
              l->name, (long long)s->base);
         os_unlinkat(l->dirfd, log_file_name(name, s->base, (enum log_file)kind), 0);
     }
+    sync_snapshot(l, s->end);
     s->indexes_synced = true;
 }
 

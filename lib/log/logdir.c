@@ -410,43 +410,69 @@ static bool start_queue(struct logdir *d)
     return d->queue_started;
 }
 
-void logdir_linger(struct logdir *d, struct plog *l)
+/* With queue_mu. Logs mostly wait equally long: behind the last is the first place to look. */
+static void enqueue(struct logdir *d, struct plog *l, int64_t wait_ns)
 {
-    bool ok;
+    struct plog **at = &d->queue;
 
-    pthread_mutex_lock(&d->queue_mu);
-    ok = d->conf.flush_linger_ns > 0 && !d->stopping && start_queue(d);
-    if (ok) {
-        /* The real clock: it is the kernel that waits. */
-        l->linger_due = (mono_ns){os_mono(os_clock_real()).ns + d->conf.flush_linger_ns};
-        l->linger_next = NULL;
-        if (d->queue)
-            d->queue_tail->linger_next = l;
-        else
-            d->queue = l;
+    /* The real clock: it is the kernel that waits. */
+    l->linger_due = (mono_ns){os_mono(os_clock_real()).ns + wait_ns};
+    if (d->queue && d->queue_tail->linger_due.ns <= l->linger_due.ns)
+        at = &d->queue_tail->linger_next;
+    while (*at && (*at)->linger_due.ns <= l->linger_due.ns)
+        at = &(*at)->linger_next;
+    l->linger_next = *at;
+    *at = l;
+    if (!l->linger_next)
         d->queue_tail = l;
-        if (d->queue == l)
-            pthread_cond_broadcast(&d->queue_cv);
-    }
-    pthread_mutex_unlock(&d->queue_mu);
-    if (!ok)
-        plog_linger_over(l);
+    if (d->queue == l)
+        pthread_cond_broadcast(&d->queue_cv);
 }
 
-void logdir_unlinger(struct logdir *d, struct plog *l)
+/* With queue_mu. False: it was not there. */
+static bool dequeue(struct logdir *d, struct plog *l)
 {
     struct plog *prev = NULL;
 
-    pthread_mutex_lock(&d->queue_mu);
     for (struct plog **at = &d->queue; *at; at = &(*at)->linger_next) {
         if (*at == l) {
             *at = l->linger_next;
             if (d->queue_tail == l)
                 d->queue_tail = prev;
-            break;
+            return true;
         }
         prev = *at;
     }
+    return false;
+}
+
+void logdir_linger(struct logdir *d, struct plog *l)
+{
+    int64_t wait_ns;
+    bool ok;
+
+    pthread_mutex_lock(&d->queue_mu);
+    wait_ns = atomic_load(&l->linger_ns);
+    ok = wait_ns > 0 && !d->stopping && start_queue(d);
+    if (ok)
+        enqueue(d, l, wait_ns);
+    pthread_mutex_unlock(&d->queue_mu);
+    if (!ok)
+        plog_linger_over(l);
+}
+
+void logdir_relinger(struct logdir *d, struct plog *l)
+{
+    pthread_mutex_lock(&d->queue_mu);
+    if (dequeue(d, l))
+        enqueue(d, l, atomic_load(&l->linger_ns));
+    pthread_mutex_unlock(&d->queue_mu);
+}
+
+void logdir_unlinger(struct logdir *d, struct plog *l)
+{
+    pthread_mutex_lock(&d->queue_mu);
+    dequeue(d, l);
     while (d->current == l)
         pthread_cond_wait(&d->queue_cv, &d->queue_mu);
     pthread_mutex_unlock(&d->queue_mu);

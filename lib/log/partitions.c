@@ -185,6 +185,7 @@ int logdir_load(struct logdir *d, const struct logdir_entry *entry, const struct
         return rc;
     pthread_mutex_lock(&d->mu);
     (*out)->checkpointed = start.recovery_point;
+    (*out)->start_kept = (*out)->start_written = start.log_start;
     logdir_drop_values(d, entry->topic, entry->partition);
     enlist(d, *out);
     pthread_mutex_unlock(&d->mu);

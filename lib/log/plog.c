@@ -16,7 +16,13 @@ void plog_conf_default(struct plog_conf *c)
         .before_max_ms = INT64_MAX,
         .after_max_ms = 3600000,
         .compression = -1,
+        .expires = true,
+        .retention_ms = INT64_C(7) * 24 * 3600 * 1000,
+        .retention_bytes = -1,
+        .delete_delay_ms = 60000,
         .flush = PLOG_FLUSH_SYNC,
+        .flush_messages = INT64_MAX,
+        .flush_ms = INT64_MAX,
     };
     for (int i = 0; i < CODEC_COUNT; i++)
         c->levels[i] = CODEC_LEVEL_DEFAULT;
@@ -27,6 +33,12 @@ static bool is_heavy(const struct plog_conf *c)
 {
     return c->validate_records || c->compacted || c->compression >= 0 ||
            (!c->append_time && c->before_max_ms < INT64_MAX);
+}
+
+/* How long a flush that nobody waits for may be put off. */
+static int64_t linger_ns(const struct logdir *d, const struct plog_conf *c)
+{
+    return plog_flushes_by_time(c) ? c->flush_ms * 1000000 : logdir_conf(d)->flush_linger_ns;
 }
 
 struct plog *plog_new(struct logdir *d, const char *name, struct uuid topic_id,
@@ -46,6 +58,7 @@ struct plog *plog_new(struct logdir *d, const char *name, struct uuid topic_id,
     l->topic_id = topic_id;
     l->conf = *c;
     atomic_init(&l->heavy, is_heavy(c));
+    atomic_init(&l->linger_ns, linger_ns(d, c));
     l->cut_at = l->frozen = -1;
     pthread_mutex_init(&l->am, NULL);
     pthread_mutex_init(&l->sm, NULL);
@@ -64,6 +77,7 @@ void plog_free(struct plog *l)
         segment_unref(l->seg[i]);
     free(l->seg);
     free(l->epoch);
+    free(l->grave);
     producers_clear(&l->producers);
     if (l->dirfd >= 0)
         os_close(l->dirfd);
@@ -106,6 +120,8 @@ void plog_set_conf(struct plog *l, const struct plog_conf *c)
     l->conf = *c;
     pthread_mutex_unlock(&l->sm);
     atomic_store(&l->heavy, is_heavy(c));
+    if (atomic_exchange(&l->linger_ns, linger_ns(l->dir, c)) != linger_ns(l->dir, c))
+        logdir_relinger(l->dir, l);
 }
 
 void plog_set_events(struct plog *l, const struct plog_events *ev)
@@ -300,7 +316,7 @@ static bool segment_is_old(struct plog *l, wall_ms now)
 
     pthread_mutex_lock(&l->sm);
     old = s && s->size > 0 && s->first_time >= 0 && l->conf.segment_ms > 0 &&
-          now.ms - s->first_time > l->conf.segment_ms;
+          now.ms - s->first_time > plog_roll_after(&l->conf, s);
     pthread_mutex_unlock(&l->sm);
     return old;
 }
@@ -317,11 +333,12 @@ int plog_tick(struct plog *l, wall_ms now, struct kerr *e)
         producers_expire(&l->producers, mono_add_ms(mono, -c->producer_expiry_ms));
         if (segment_is_old(l, now))
             rc = plog_roll(l, e);
+        if (rc == 0)
+            rc = plog_expire(l, now, e);
     }
     pthread_mutex_unlock(&l->am);
     pthread_mutex_lock(&l->sm);
-    todo =
-        l->conf.flush == PLOG_FLUSH_OS && !l->offline ? FLUSH_NO : plog_flush_want(l, FLUSH_LINGER);
+    todo = plog_flush_want(l, plog_append_wants(l));
     pthread_mutex_unlock(&l->sm);
     plog_flush_start(l, todo);
     return rc;

@@ -34,9 +34,10 @@ struct logdir;
 enum plog_flush { PLOG_FLUSH_SYNC, PLOG_FLUSH_OS };
 
 struct plog_conf {
-    int64_t segment_bytes;        /* segment.bytes, 1 GiB */
-    int64_t segment_ms;           /* segment.ms, 7 days: by the first record's timestamp */
-    int64_t max_message_bytes;    /* max.message.bytes, 1048588: of a batch, prefix included */
+    int64_t segment_bytes;     /* segment.bytes, 1 GiB */
+    int64_t segment_ms;        /* segment.ms, 7 days: by the first record's timestamp */
+    int64_t jitter_ms;         /* segment.jitter.ms: up to so much earlier, each at another time */
+    int64_t max_message_bytes; /* max.message.bytes, 1048588: of a batch, prefix included */
     int32_t index_interval_bytes; /* index.interval.bytes, 4096 */
     int32_t segment_index_bytes;  /* segment.index.bytes, 10 MiB: a full index rolls the segment */
     bool append_time;             /* message.timestamp.type=LogAppendTime */
@@ -46,7 +47,15 @@ struct plog_conf {
     int compression;         /* compression.type: an enum codec, or -1: as the producer sent it */
     int levels[CODEC_COUNT]; /* compression.*.level, where the broker compresses */
     bool compacted;          /* cleanup.policy has compact: every record needs a key */
+    bool expires;            /* cleanup.policy has delete: the next two act */
+    int64_t retention_ms;    /* retention.ms, 7 days; -1: never */
+    int64_t retention_bytes; /* retention.bytes; -1: never */
+    int64_t delete_delay_ms; /* file.delete.delay.ms, 60000: of segments that go */
+    bool preallocate;        /* room for the whole segment is reserved with its first batch */
     enum plog_flush flush;   /* flush=sync|os */
+    /* with os: a flush is asked for after so many records, and so long after the first of them;
+     * INT64_MAX: never */
+    int64_t flush_messages, flush_ms;
 };
 
 void plog_conf_default(struct plog_conf *c);
@@ -153,8 +162,8 @@ int32_t plog_epoch_at(struct plog *l, int64_t offset);
 void plog_epoch_end(struct plog *l, int32_t epoch, int32_t *found, int64_t *end);
 int plog_set_leader_epoch(struct plog *l, int32_t epoch, struct kerr *e);
 
-/* Everything below offset may go; segments that lie wholly below are deleted. KE_RANGE past the
- * high watermark. */
+/* Everything below offset may go; segments that lie wholly below are deleted, now or by plog_sweep.
+ * KE_RANGE past the high watermark. */
 int plog_trim(struct plog *l, int64_t offset, struct kerr *e);
 /* Cuts the log to end at offset (a batch boundary at or below it). */
 int plog_truncate(struct plog *l, int64_t offset, struct kerr *e);
@@ -166,8 +175,13 @@ void plog_flush_soon(struct plog *l);
  */
 int plog_flush_wait(struct plog *l, int64_t offset, struct kerr *e);
 
-/* Rolls the active segment when segment_ms has passed; drops producer ids idle for too long. Called
- * now and then by the broker's housekeeping. */
+/* Rolls the active segment when segment_ms has passed; drops producer ids idle for too long; moves
+ * the log's start over segments that retention lets go. Called now and then by the broker's
+ * housekeeping, which then writes the checkpoints and calls plog_sweep. */
 int plog_tick(struct plog *l, wall_ms now, struct kerr *e);
+/* Takes segments away that lie below the log's start, as far as the checkpoint file says so (after
+ * a crash some may be there again and others not) and what was made when they were closed has been
+ * flushed; and files whose delay is over. The rest is for another time. */
+int plog_sweep(struct plog *l, struct kerr *e);
 
 #endif

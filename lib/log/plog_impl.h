@@ -21,6 +21,12 @@
 
 enum { MARKS = 8, STALL_NS = 20000000 };
 
+/* A segment that has gone, and its files (NAME.deleted) have not. */
+struct grave {
+    int64_t base;
+    mono_ns due;
+};
+
 /* A batch boundary whose position is known: where a consumer stopped is where it goes on. */
 struct mark {
     int64_t offset, base, position;
@@ -46,9 +52,12 @@ struct plog {
     int64_t repair_to;
     bool repair_fresh;
     mono_ns repair_next; /* not before; sm */
+    struct grave *grave; /* the oldest first */
+    size_t graves, grave_cap;
 
     _Atomic int64_t last_write_ns;
-    atomic_bool heavy; /* appends open batches */
+    atomic_bool heavy;         /* appends open batches */
+    _Atomic int64_t linger_ns; /* how long a flush that nobody waits for may be put off */
 
     pthread_mutex_t sm;
     pthread_cond_t cv; /* flushing, hold, stable, cuts */
@@ -79,6 +88,9 @@ struct plog {
     mono_ns linger_due;
     struct plog *prev, *next; /* open logs of the logdir; its lock */
     int64_t checkpointed;     /* the recovery point that is in the file; the logdir's lock */
+    /* likewise the log start that is in its file, and the one that was written last, which may not
+     * have got there */
+    int64_t start_kept, start_written;
 };
 
 /* ---- plog.c ---- */
@@ -121,8 +133,25 @@ void plog_index_batch(struct plog *l, struct segment *s, int64_t last_offset, in
 /* With am. NAME.snapshot of the producers as of end. */
 int plog_write_snapshot(struct plog *l, bool sync, struct kerr *e);
 
+/* How old a segment's first record may become. */
+static inline int64_t plog_roll_after(const struct plog_conf *c, const struct segment *s)
+{
+    int64_t most = c->jitter_ms < c->segment_ms ? c->jitter_ms : c->segment_ms;
+
+    return most > 0 ? c->segment_ms - (int64_t)(s->dice % (uint64_t)most) : c->segment_ms;
+}
+
 /* ---- flush.c ---- */
 
+static inline bool plog_flushes_by_time(const struct plog_conf *c)
+{
+    return c->flush == PLOG_FLUSH_OS && c->flush_ms < INT64_MAX / 2000000;
+}
+
+/* With sm. What whoever has appended or rolled, and waits for nothing, wants. With flush=os it is
+ * something only after a roll, so that the recovery point moves now and then, and as flush.messages
+ * and flush.ms say. */
+enum flush_want plog_append_wants(const struct plog *l);
 /* With sm; what to do after it has been unlocked. */
 enum flush_want plog_flush_want(struct plog *l, enum flush_want want);
 void plog_flush_start(struct plog *l, enum flush_want want);
@@ -146,6 +175,11 @@ int plog_unlink_segment(struct plog *l, int64_t base, bool all, struct kerr *e);
 /* Unlinks the snapshots of offsets past end. */
 int plog_drop_snapshots(struct plog *l, int64_t end, struct kerr *e);
 
+/* ---- expire.c ---- */
+
+/* With am. Moves the log's start over what retention lets go. */
+int plog_expire(struct plog *l, wall_ms now, struct kerr *e);
+
 /* ---- recover.c ---- */
 
 struct plog_start {
@@ -165,11 +199,15 @@ mono_ns logdir_mono(const struct logdir *d);
 /* Queues a log whose flush may linger. */
 void logdir_linger(struct logdir *d, struct plog *l);
 void logdir_unlinger(struct logdir *d, struct plog *l);
+/* Its linger_ns has changed: if it waits, it waits so long from now on. */
+void logdir_relinger(struct logdir *d, struct plog *l);
 /* Takes a log out of the list of open ones. clean: its end is on stable storage and its files say
  * so. */
 void logdir_forget(struct logdir *d, struct plog *l, bool clean, bool deleted);
 /* Before a log is cut below what the checkpoint file says: makes the file say less. */
 int logdir_lower(struct logdir *d, struct plog *l, int64_t recovery_point, struct kerr *e);
+/* The log start that its file says. */
+int64_t logdir_start_kept(struct logdir *d, const struct plog *l);
 int logdir_fd(const struct logdir *d);
 
 #endif

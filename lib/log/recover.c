@@ -181,6 +181,7 @@ static int walk(struct load *d, struct segment *s, int64_t next, int64_t crc_fro
         return rc;
     rc = segscan_size(&sc, &w->file_size, e);
     w->end = s->base;
+    s->max_known = true;
     while (rc >= 0) {
         int64_t at = sc.at;
         rc = segscan_next(&sc, &b, e);
@@ -432,7 +433,7 @@ static int trust_last(struct load *d, struct segment *s, struct kerr *e)
     buf_free(&b);
     if (rc < 0)
         return 0;
-    s->counted = true;
+    s->counted = s->max_known = true;
     v = (struct segment_view){.segment = s, .base = s->base, .size = st.st_size, .hint = -1};
     rc = st.st_size > 0 ? segment_batch_at(&v, d->l->dirfd, 0, false, &f, NULL) : 0;
     if (rc == 1)
@@ -467,13 +468,14 @@ static void forget_walk(struct segment *s)
 static int load_segment(struct load *d, size_t i, struct kerr *e)
 {
     int64_t next = i + 1 < d->bases ? d->base[i + 1] : -1;
-    bool clean = d->start->clean;
+    bool clean = d->start->clean,
+         trusted = next >= 0 && (clean || next <= d->start->recovery_point);
     struct segment *s = segment_new(d->base[i]);
     int rc;
 
     if (!s)
         return kerr_set(e, KE_NOMEM, "%s: segment", d->l->name);
-    if (next >= 0 && (clean || next <= d->start->recovery_point)) {
+    if (trusted) {
         rc = trust_segment(d, s, next, e);
     } else if (clean && (rc = trust_last(d, s, e)) == 1) {
         rc = 0;
@@ -490,7 +492,7 @@ static int load_segment(struct load *d, size_t i, struct kerr *e)
     else
         d->l->size += s->size;
     if (rc == 0 && next >= 0 && !d->cut)
-        s->indexes_synced = true;
+        s->indexes_synced = trusted;
     return rc;
 }
 

@@ -1,6 +1,7 @@
 #include "log/segment.h"
 
 #include "os/file.h"
+#include "os/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +20,7 @@ struct segment *segment_new(int64_t base)
     for (int i = 0; i <= LOG_FILE_TIMEINDEX; i++)
         atomic_init(&s->fd[i], -1);
     s->base = s->end = base;
+    s->dice = os_random_u64();
     s->max_time = s->max_offset = s->first_time = s->time_indexed = -1;
     atomic_init(&s->used, -1);
     return s;

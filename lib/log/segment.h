@@ -30,6 +30,7 @@ struct index_tail {
 struct segment {
     atomic_int refs;
     int64_t base;
+    uint64_t dice;                         /* random, for segment.jitter.ms */
     atomic_int fd[LOG_FILE_TIMEINDEX + 1]; /* .log, .index, .timeindex; -1: not open */
     _Atomic int64_t used; /* entries in the index file of a segment that is not counted; -1 */
     /* state */

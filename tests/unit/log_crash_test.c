@@ -396,6 +396,8 @@ static void flush(void)
     if (plog_flush_wait(v.log, sh->end, &e) < 0)
         broken("flush", &e);
     sh->stable = sh->end;
+    if (plog_truncate(v.log, sh->end, &e) < 0) /* nothing; but waits until the flush has ended */
+        broken("flush", &e);
 }
 
 static void cut(int batches)
@@ -430,6 +432,31 @@ static void checkpoint(void)
     if (logdir_checkpoint(v.dir, &e) < 0)
         broken("checkpoint", &e);
     sh->start_min = sh->start_max;
+}
+
+/* Retention, so that about so many bytes stay; files go once the checkpoint says so. */
+static void expire(int64_t bytes, int64_t delay_ms)
+{
+    struct plog_ends ends;
+    struct kerr e;
+
+    v.conf.retention_bytes = bytes;
+    v.conf.delete_delay_ms = delay_ms;
+    plog_set_conf(v.log, &v.conf);
+    sh->start_max = sh->end;
+    if (plog_tick(v.log, (wall_ms){T0}, &e) < 0)
+        broken("tick", &e);
+    plog_ends(v.log, &ends);
+    sh->start_max = ends.log_start;
+    if (ends.log_start <= sh->start_min)
+        broken("nothing expired", NULL);
+    checkpoint();
+    plog_flush_soon(v.log);
+    flush();
+    if (plog_sweep(v.log, &e) < 0)
+        broken("sweep", &e);
+    v.conf.retention_bytes = -1;
+    plog_set_conf(v.log, &v.conf);
 }
 
 static void open_env(void)
@@ -512,6 +539,14 @@ static void script(void)
     flush();
     trim(sh->b[20].base);
     checkpoint();
+    expire(8000, 0);
+    append(i++, 5);
+    flush();
+    expire(5000, 60000);
+    close_env(false);
+    open_env();
+    expire(0, 60000);
+    append(i++, 5);
     close_env(true);
 }
 
@@ -670,6 +705,7 @@ static void start(const char *path)
     v.conf.segment_bytes = 2500;
     v.conf.index_interval_bytes = 300;
     v.conf.after_max_ms = INT64_MAX;
+    v.conf.delete_delay_ms = 0;
     v.diag = (struct diag){0};
 }
 

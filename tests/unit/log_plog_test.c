@@ -177,6 +177,30 @@ static void model_trim(struct env *v, struct model *m, uint64_t *seed)
     assert_int_equal(ends.log_start, to);
 }
 
+/* Which segments go by size, log_expire_test says; here, that nothing else does. */
+static void model_expire(struct env *v, struct model *m, uint64_t *seed)
+{
+    struct plog_ends ends;
+    int64_t size;
+
+    assert_int_equal(plog_flush_wait(v->log, m->end, NULL), 0);
+    plog_ends(v->log, &ends);
+    size = ends.size;
+    v->conf.retention_bytes = (int64_t)(next_random(seed) % (uint64_t)(2 * size + 1));
+    plog_set_conf(v->log, &v->conf);
+    assert_int_equal(plog_tick(v->log, (wall_ms){T0}, NULL), 0);
+    plog_ends(v->log, &ends);
+    assert_true(ends.log_start >= m->start);
+    if (size < v->conf.retention_bytes)
+        assert_int_equal(ends.log_start, m->start);
+    m->start = ends.log_start;
+    if (next_random(seed) % 2) /* else the files stay until another time */
+        assert_int_equal(logdir_checkpoint(v->dir, NULL), 0);
+    assert_int_equal(plog_sweep(v->log, NULL), 0);
+    v->conf.retention_bytes = -1;
+    plog_set_conf(v->log, &v->conf);
+}
+
 static void model_reopen(struct env *v, struct model *m, bool clean)
 {
     struct kerr e;
@@ -216,6 +240,8 @@ static void run_model(uint64_t seed, int steps)
             model_reopen(&v, m, true);
         else if (what < 97)
             model_reopen(&v, m, false);
+        else if (what < 98)
+            model_expire(&v, m, &seed);
         else
             plog_flush_soon(v.log);
         check_all(&v, m, &seed);
