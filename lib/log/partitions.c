@@ -289,7 +289,7 @@ void logdir_forget(struct logdir *d, struct plog *l, bool clean, bool deleted)
         l->next->prev = l->prev;
     if (!deleted && !(logdir_keep_values(d, l) && clean))
         d->clean = false;
-    if (deleted && l->checkpointed > 0)
+    if (deleted && (l->checkpointed > 0 || l->start_kept > 0))
         d->stale = true;
     pthread_mutex_unlock(&d->mu);
 }

@@ -418,6 +418,30 @@ static void files_wait_for_the_snapshot_behind_them(void **state)
     assert_false(exists(6, ".log"));
 }
 
+/* Believed of it, the start of an earlier partition of that name would take its records. */
+static void a_namesake_does_not_inherit_a_start(void **state)
+{
+    struct logdir_entry *list;
+    struct plog_ends ends;
+    size_t n;
+
+    (void)state;
+    fill(2);
+    assert_int_equal(plog_trim(v.log, 5, NULL), 0);
+    assert_int_equal(logdir_checkpoint_starts(v.dir, NULL), 0);
+    assert_int_equal(plog_delete(v.log, NULL), 0);
+    assert_int_equal(logdir_create(v.dir, "t", 0, (struct uuid){{8}}, &v.conf, &v.log, NULL), 0);
+    append_at(T0);
+    assert_int_equal(plog_flush_wait(v.log, 3, NULL), 0);
+    assert_int_equal(env_close(&v, false), 0);
+    open_log();
+    assert_int_equal(logdir_list(v.dir, &list, &n, NULL), 0);
+    free(list);
+    plog_ends(v.log, &ends);
+    assert_int_equal(ends.log_start, 0);
+    assert_int_equal(ends.end, 3);
+}
+
 #define IN_A_LOG(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -435,6 +459,7 @@ int main(void)
         IN_A_LOG(a_checkpoint_that_failed_lets_nothing_go),
         IN_A_LOG(files_wait_for_the_snapshot_behind_them),
         IN_A_LOG(files_are_kept_for_a_while),
+        IN_A_LOG(a_namesake_does_not_inherit_a_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
