@@ -56,7 +56,7 @@ static int check_each(const struct batch *b, const struct plog_conf *c, int64_t 
     if (rc < 0)
         return rc;
     rc = record_iter_begin(it, b, cap, e);
-    while (rc == 0 && (rc = record_next(it, &r, e)) == 1) {
+    while (rc == 0 && (rc = record_skim(it, &r, e)) == 1) {
         rc = 0;
         if (r.timestamp < oldest)
             rc = kerr_set(e, KE_TIMESTAMP, "timestamp %lld, the oldest allowed is %lld",
@@ -485,8 +485,8 @@ static enum flush_want ask_for_repair(struct plog *l)
 static int recode(struct plog_append *a, const struct plog_conf *c, struct batch *b,
                   struct buf *out, struct kerr *e)
 {
-    int rc = batch_recode(b, (enum codec)c->compression, c->levels[c->compression],
-                          (size_t)c->max_message_bytes * DECODED_RATIO, out, e);
+    size_t cap = (size_t)c->max_message_bytes * (c->compression == CODEC_NONE ? 1 : DECODED_RATIO);
+    int rc = batch_recode(b, (enum codec)c->compression, c->levels[c->compression], cap, out, e);
 
     if (rc == 0)
         rc = check_size(out->n, c, e);

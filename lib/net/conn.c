@@ -122,17 +122,14 @@ static void timer_rang(struct net_timer *t)
     struct net_conn *c = NET_OWNER(struct net_conn, timer, t);
     const struct net_limits *l = c->limits;
     mono_ns now = net_loop_now(c->loop);
-    bool gained = mono_diff_ms(now, c->gain_from) >= l->frame_gain_ms;
 
     if (out_waits(c) && mono_diff_ms(now, c->out_moved) >= l->out_stall_ms) {
         net_conn_finish(c, NET_CLOSED_SLOW, "does not read its answers");
-    } else if (frame_waits(c) && gained && c->in_n - c->gain_n < l->frame_gain) {
+    } else if (frame_waits(c) && mono_diff_ms(now, c->gain_from) >= l->frame_gain_ms) {
         net_conn_finish(c, NET_CLOSED_SLOW, "sends a request too slowly");
     } else if (is_idle(c) && mono_diff_ms(now, c->last_active) >= l->idle_ms) {
         net_conn_finish(c, NET_CLOSED_IDLE, "idle");
     } else {
-        if (gained)
-            net_conn_watch_gain(c);
         net_conn_watch_deadlines(c);
     }
 }

@@ -207,6 +207,8 @@ static int read_once(struct net_conn *c)
     c->last_active = net_loop_now(c->loop);
     if (!take(c, into_in, (size_t)k))
         return -1;
+    if (c->in_n >= c->gain_n + c->limits->frame_gain)
+        net_conn_watch_gain(c);
     return (size_t)k == asked;
 }
 

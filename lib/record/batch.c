@@ -75,7 +75,8 @@ int batch_check_crc(const struct batch *b, struct kerr *e)
 }
 
 /* One record of a batch checked on the broker's way in: framing only, nothing is kept. */
-static const uint8_t *skip_record(const uint8_t *p, const uint8_t *end, int32_t delta)
+static const uint8_t *skip_record(const uint8_t *p, const uint8_t *end, int32_t delta,
+                                  int64_t base_timestamp)
 {
     const uint8_t *stop;
     int64_t v, headers;
@@ -87,7 +88,10 @@ static const uint8_t *skip_record(const uint8_t *p, const uint8_t *end, int32_t 
     if (p == stop)
         return NULL;
     p = varint_get(p + 1, stop, &v); /* attributes; timestamp delta */
-    if (!p || !(p = varint_get(p, stop, &v)) || v != delta)
+    if (!p || __builtin_add_overflow(base_timestamp, v, &v))
+        return NULL;
+    p = varint_get(p, stop, &v);
+    if (!p || v != delta)
         return NULL;
     for (int i = 0; i < 2; i++) { /* key and value */
         p = varint_get(p, stop, &v);
@@ -117,7 +121,7 @@ int batch_check_records(const struct batch *b, size_t cap, struct kerr *e)
     if (batch_codec(b) != CODEC_NONE)
         return record_check_stream(b, cap, e);
     for (int32_t i = 0; i < b->count; i++) {
-        p = skip_record(p, end, i);
+        p = skip_record(p, end, i, b->base_timestamp);
         if (!p)
             return kerr_set(e, KE_CORRUPT, "record %d of %d is malformed", i, b->count);
     }

@@ -114,6 +114,9 @@ int record_iter_new(struct record_iter **out, struct kerr *e);
 int record_iter_begin(struct record_iter *it, const struct batch *b, size_t cap, struct kerr *e);
 /* 1: a record, 0: the end, reached exactly where it should be; negative: KE_CORRUPT, KE_TOOBIG. */
 int record_next(struct record_iter *it, struct record *r, struct kerr *e);
+/* The same checks, but of the record only offset and timestamp, and whether its key is null, are
+ * told: however large it is, it is never in memory. */
+int record_skim(struct record_iter *it, struct record *r, struct kerr *e);
 void record_iter_free(struct record_iter *it);
 
 /* The n-th call gives the n-th header; *at starts as r->headers. 0, or KE_CORRUPT (not after a
