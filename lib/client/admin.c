@@ -235,9 +235,11 @@ static int trim_at(struct client *c, struct trimming *w, int64_t timeout_ms, str
 
     if (rc < 0)
         return rc;
-    if (delete_records_response_decode(&m, &a.body, a.version) < 0)
+    if (delete_records_response_decode(&m, &a.body, a.version) < 0) {
         kerr_set(&first, KE_CORRUPT, "malformed answer to DeleteRecords");
-    for (int32_t i = 0; !first.code && i < m.topics.n; i++)
+        m.topics.n = 0;
+    }
+    for (int32_t i = 0; i < m.topics.n; i++) /* all of them: what was done is to be known */
         for (int32_t k = 0; k < m.topics.v[i].partitions.n; k++)
             take_trim(w, m.topics.v[i].name, &m.topics.v[i].partitions.v[k],
                       first.code ? NULL : &first);

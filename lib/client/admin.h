@@ -83,7 +83,7 @@ struct admin_setting {
     bool idle;                  /* kept without effect: the broker says so (WIRE_CONFIG_IDLE) */
     struct admin_value *others; /* all that there are, the one that acts first */
     int32_t other_count;
-    struct slice documentation; /* null: a broker that has none (before 2.6) */
+    struct slice documentation; /* null: there is none (brokers before 2.6) */
 };
 
 struct admin_settings {

@@ -67,13 +67,15 @@ static bool ends_with(struct slice s, const char *end)
 static bool take_setting(const struct describe_configs_response_describe_configs_resource_result *m,
                          struct arena *arena, struct admin_setting *out)
 {
+    static const struct slice none = {NULL, 0};
+
     *out = (struct admin_setting){.is = {m->name, m->value, m->config_source},
                                   .read_only = m->read_only,
                                   .sensitive = m->is_sensitive,
                                   .idle = ends_with(m->documentation, WIRE_CONFIG_IDLE),
-                                  .documentation = m->documentation};
+                                  .documentation = m->documentation.n ? m->documentation : none};
     if (m->is_sensitive)
-        out->is.value = (struct slice){NULL, 0};
+        out->is.value = none;
     out->others = arena_array(arena, (size_t)m->synonyms.n, sizeof *out->others);
     for (int32_t i = 0; out->others && i < m->synonyms.n; i++)
         out->others[out->other_count++] = (struct admin_value){
