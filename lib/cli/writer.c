@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 struct form;
 
@@ -18,6 +19,7 @@ struct writer {
     const struct column *columns;
     size_t count, at; /* columns; the one the next cell belongs to */
     bool header, failed;
+    size_t limit; /* of a line: the terminal's width; 0: none */
     FILE *out;
     struct buf cell; /* the cell or the line being made */
     char **cells;    /* table: row after row */
@@ -139,8 +141,13 @@ static void table_none(struct writer *w)
 static void table_text(struct writer *w, struct slice s)
 {
     char shown[DIAG_ESCAPED_MAX];
+    const size_t most = 256; /* of it are escaped at a time */
 
-    buf_put_str(&w->cell, s.p ? diag_escape(shown, sizeof shown, s) : "-");
+    if (!s.p)
+        buf_put_u8(&w->cell, '-');
+    for (size_t at = 0; at < s.n; at += most)
+        buf_put_str(&w->cell, diag_escape(shown, sizeof shown,
+                                          slice_of(s.p + at, s.n - at < most ? s.n - at : most)));
     keep(w);
 }
 
@@ -183,14 +190,47 @@ static void upper(struct buf *b, const char *s)
         buf_put_u8(b, (uint8_t)(*s >= 'a' && *s <= 'z' ? *s - 'a' + 'A' : *s));
 }
 
-/* One cell in its column; the last one is not padded. */
+/* As wide as out is, when that is a terminal. */
+static size_t terminal_width(FILE *out)
+{
+    struct winsize size;
+
+    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+/* Takes from the widest columns of text until a line fits, but leaves each its name, and something
+ * to be known by. Numbers are whole or they are wrong. */
+static void fit(const struct writer *w, size_t *width)
+{
+    size_t total = 2 * (w->count - 1);
+
+    for (size_t c = 0; c < w->count; c++)
+        total += width[c];
+    while (total > w->limit) {
+        size_t widest = w->count;
+        for (size_t c = 0; c < w->count; c++) {
+            size_t least = w->header ? strlen(w->columns[c].name) : 0;
+            if (w->columns[c].kind == COL_TEXT && width[c] > (least > 8 ? least : 8) &&
+                (widest == w->count || width[c] > width[widest]))
+                widest = c;
+        }
+        if (widest == w->count)
+            return;
+        width[widest]--;
+        total--;
+    }
+}
+
+/* One cell in its column; the last one is not padded. What does not fit ends with a mark. */
 static void print_cell(struct writer *w, size_t column, const char *text, size_t width)
 {
     enum column_kind kind = w->columns[column].kind;
     bool right = kind == COL_NUMBER || kind == COL_COUNT || kind == COL_SIZE;
     bool last = column + 1 == w->count;
 
-    if (right)
+    if (strlen(text) > width)
+        fprintf(w->out, "%.*s~%s", (int)width - 1, text, last ? "\n" : "  ");
+    else if (right)
         fprintf(w->out, "%*s%s", (int)width, text, last ? "\n" : "  ");
     else
         fprintf(w->out, "%-*s%s", last ? 0 : (int)width, text, last ? "\n" : "  ");
@@ -211,6 +251,8 @@ static void table_end(struct writer *w)
     for (size_t i = 0; i < w->n_cells; i++)
         if (strlen(w->cells[i]) > width[i % w->count])
             width[i % w->count] = strlen(w->cells[i]);
+    if (w->limit > 0)
+        fit(w, width);
     for (size_t c = 0; w->header && c < w->count; c++) {
         buf_clear(&w->cell);
         upper(&w->cell, w->columns[c].name);
@@ -237,6 +279,7 @@ struct writer *writer_new(enum writer_form form, const struct column *columns, b
     w->columns = columns;
     w->header = header;
     w->out = out;
+    w->limit = terminal_width(out);
     while (columns[w->count].name)
         w->count++;
     return w;

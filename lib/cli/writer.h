@@ -10,8 +10,9 @@
  *     rc = writer_end(w, &e);             prints the table, frees w
  *
  * Columns of the table are in upper case, numbers to the right, two blanks between; its widths
- * depend on the data alone. JSON has the same names in lower case, one object a row, "v":1 first,
- * numbers without separators; text that is not UTF-8 is {"base64":"..."}.
+ * depend on the data alone, but on a terminal that is narrower: there the widest columns of text
+ * are cut, and end with "~" where they are. JSON has the same names in lower case, one object a
+ * row, "v":1 first, numbers without separators; text that is not UTF-8 is {"base64":"..."}.
  */
 #ifndef KCORE_CLI_WRITER_H
 #define KCORE_CLI_WRITER_H

@@ -214,6 +214,24 @@ value() { ktopic config get -q "$@" | awk '{print $2, $3}'; }
 	[ "$(jq -s 'map(.size) | add' out)" = "$size" ]
 }
 
+@test "on a terminal a table is as wide as that; elsewhere nothing is cut" {
+	start_broker
+	ktopic create t "$(printf 'x%.0s' {1..200})"
+	narrow() { script -qec "stty cols $1; ktopic $2" /dev/null </dev/null | tr -d '\r'; }
+	for c in 'config get -v t' 'config get -v broker:1' list cluster; do
+		narrow 79 "$c" >out
+		[ "$(awk 'length > 79' out | wc -l)" = 0 ]
+		grep -q '~' out
+		# shellcheck disable=SC2086
+		ktopic $c >whole
+		[ "$(wc -l <out)" = "$(wc -l <whole)" ]
+		run -1 grep '~' whole
+		[ "$(awk 'length > 79' whole | wc -l)" -gt 0 ]
+	done
+	narrow 40 list >out
+	[ "$(awk '/^xxx/ {print $2, $3}' out)" = '1 0' ]
+}
+
 @test "one --timeout for all that a command asks" {
 	start_broker
 	ktopic create t

@@ -4,10 +4,13 @@
 
 #include <errno.h>
 #include <iconv.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -103,6 +106,90 @@ static void many_rows(void **state)
     free(text);
 }
 
+/* What a terminal of so many columns shows, without the carriage returns that it adds. */
+static char *on_terminal(unsigned short width, bool header)
+{
+    static const struct column some[] = {
+        {"topic", COL_TEXT}, {"records", COL_COUNT}, {"documentation", COL_TEXT}, {0}};
+    struct winsize size = {.ws_row = 24, .ws_col = width};
+    static char shown[4096];
+    struct writer *w;
+    int master, slave;
+    size_t n = 0;
+    ssize_t k;
+    FILE *f;
+
+    assert_int_equal(openpty(&master, &slave, NULL, NULL, &size), 0);
+    f = fdopen(slave, "w");
+    w = writer_new(WRITER_TABLE, some, header, f);
+    writer_text(w, slice_str("a-topic-with-a-long-name"));
+    writer_number(w, 41290117);
+    writer_text(w, slice_str("what there is to be said of it"));
+    writer_row(w);
+    writer_text(w, slice_str("short"));
+    writer_number(w, 1);
+    writer_text(w, slice_str("little"));
+    writer_row(w);
+    assert_int_equal(writer_end(w, NULL), 0);
+    fclose(f); /* what was written before can still be read */
+    while ((k = read(master, shown + n, sizeof shown - 1 - n)) > 0)
+        n += (size_t)k;
+    close(master);
+    shown[n] = 0;
+    for (char *cr; (cr = strchr(shown, '\r')) != NULL;)
+        memmove(cr, cr + 1, strlen(cr));
+    return shown;
+}
+
+static void on_a_terminal_text_is_cut_and_numbers_are_not(void **state)
+{
+    static const char whole[] =
+        "TOPIC                        RECORDS  DOCUMENTATION\n"
+        "a-topic-with-a-long-name  41,290,117  what there is to be said of it\n"
+        "short                              1  little\n";
+
+    (void)state;
+    assert_string_equal(on_terminal(0, true), whole); /* it does not say */
+    assert_string_equal(on_terminal(200, true), whole);
+    assert_string_equal(on_terminal(68, true), whole);
+    assert_string_equal(on_terminal(67, true),
+                        "TOPIC                        RECORDS  DOCUMENTATION\n"
+                        "a-topic-with-a-long-name  41,290,117  what there is to be said of ~\n"
+                        "short                              1  little\n");
+    assert_string_equal(on_terminal(50, true),
+                        "TOPIC                  RECORDS  DOCUMENTATION\n"
+                        "a-topic-with-a-lo~  41,290,117  what there is to ~\n"
+                        "short                        1  little\n");
+    /* as narrow as it gets */
+    assert_string_equal(on_terminal(10, true), "TOPIC        RECORDS  DOCUMENTATION\n"
+                                               "a-topic~  41,290,117  what there i~\n"
+                                               "short              1  little\n");
+    assert_string_equal(on_terminal(1, false), "a-topic~  41,290,117  what th~\n"
+                                               "short              1  little\n");
+}
+
+/* A file is for programs: nothing is cut there, however long it is. */
+static void elsewhere_nothing_is_cut(void **state)
+{
+    static const struct column one[] = {{"doc", COL_TEXT}, {0}};
+    struct writer *w;
+    char *text = NULL, doc[3000];
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof doc; i++)
+        doc[i] = (char)('a' + i % 26);
+    w = writer_new(WRITER_TABLE, one, false, f);
+    writer_text(w, slice_of(doc, sizeof doc));
+    writer_row(w);
+    assert_int_equal(writer_end(w, NULL), 0);
+    fclose(f);
+    assert_int_equal(n, sizeof doc + 1);
+    assert_memory_equal(text, doc, sizeof doc);
+    free(text);
+}
+
 /* Random strings, thick with the bytes that matter. */
 static size_t random_bytes(uint8_t *out)
 {
@@ -194,6 +281,8 @@ int main(void)
         cmocka_unit_test(a_table),
         cmocka_unit_test(json_lines),
         cmocka_unit_test(many_rows),
+        cmocka_unit_test(on_a_terminal_text_is_cut_and_numbers_are_not),
+        cmocka_unit_test(elsewhere_nothing_is_cut),
         cmocka_unit_test(utf8_as_iconv_sees_it),
         cmocka_unit_test(strings_as_jansson_reads_them),
         cmocka_unit_test(base64_vectors),
