@@ -2,6 +2,7 @@
 
 #include "broker/core.h"
 #include "broker/reactor.h"
+#include "broker/reload.h"
 #include "broker/sessions.h"
 #include "broker/stock.h"
 #include "os/random.h"
@@ -21,9 +22,14 @@
 /* When there is: soon. Else when old segments may have to go (log.retention.check.interval.ms). */
 static void set_tick(struct broker *b, bool soon)
 {
-    int64_t ms = b->conf.retention_check_ms;
+    int64_t ms = b->live.retention_check_ms;
 
     net_timer_set(&b->tick, soon && ms > CHORES_EVERY_MS ? CHORES_EVERY_MS : ms);
+}
+
+void broker_tick_changed(struct broker *b)
+{
+    set_tick(b, atomic_load(&b->dirty));
 }
 
 static void arm(struct net_task *t)
@@ -104,12 +110,12 @@ static void accepted(void *arg, int fd, const struct net_addr *peer)
     struct broker *b = door->broker;
 
     (void)peer;
-    if (atomic_fetch_add(&b->connections, 1) >= b->conf.connections_max) {
+    if (atomic_fetch_add(&b->connections, 1) >= b->live.connections_max) {
         atomic_fetch_sub(&b->connections, 1);
         close(fd);
         if (!b->refusing)
             diag(b->diag, DIAG_WARN, "over %lld connections (max.connections): refusing more",
-                 (long long)b->conf.connections_max);
+                 (long long)b->live.connections_max);
         b->refusing = true;
         return;
     }
@@ -296,12 +302,12 @@ int broker_new(struct broker **out, struct broker_conf *conf, const struct broke
     pthread_mutex_init(&b->ids_mu, NULL);
     pthread_mutex_init(&b->quiet_mu, NULL);
     hash_init(&b->quiet, os_random_u64(), os_random_u64());
-    net_limits_default(&b->limits);
-    b->limits.max_frame = (size_t)b->conf.request_max;
-    b->limits.idle_ms = b->conf.idle_ms;
-    b->budget.max = b->conf.queued_max;
+    pthread_mutex_init(&b->stock_mu, NULL);
+    b->lap_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     partitions_init(&b->partitions, NULL);
-    rc = open_all(b, e);
+    rc = live_init(b, e);
+    if (rc == 0)
+        rc = open_all(b, e);
     if (rc < 0) {
         broker_free(b, 0, NULL);
         return rc;
@@ -446,7 +452,10 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
     pthread_mutex_destroy(&b->ids_mu);
     pthread_mutex_destroy(&b->quiet_mu);
     hash_free(&b->quiet);
+    pthread_mutex_destroy(&b->stock_mu);
     close(b->fatal_fd);
+    close(b->lap_fd);
+    live_free(b);
     broker_conf_free(&b->conf);
     free(b);
     return rc;

@@ -222,48 +222,56 @@ static int set_partitions_max(struct broker_conf *c, const char *v, struct kerr 
     return set_int(v, 1, INT32_MAX, &c->partitions_max, e);
 }
 
-static const struct {
+static const struct acting {
     const char *name;
     int (*set)(struct broker_conf *c, const char *value, struct kerr *e);
+    bool live; /* live_take() takes another value over */
 } acting[] = {
-    {"advertised.listeners", set_advertised},
-    {"auto.create.topics.enable", set_auto_create},
-    {"broker.id", set_node_id},
-    {"connections.max.idle.ms", set_idle},
-    {"controller.listener.names", set_controller_names},
-    {"default.replication.factor", set_replication},
-    {"delete.topic.enable", set_delete_topics},
-    {"listener.security.protocol.map", set_protocols},
-    {"listeners", set_listeners},
-    {"log.dir", set_dirs},
-    {"log.dirs", set_dirs},
-    {"log.retention.check.interval.ms", set_retention_check},
-    {"max.connections", set_connections},
-    {"max.incremental.fetch.session.cache.slots", set_sessions_max},
-    {"max.partitions", set_partitions_max},
-    {"max.topics", set_topics_max},
-    {"metadata.log.dir", set_metadata_dir},
-    {"node.id", set_node_id},
-    {"num.network.threads", set_threads},
-    {"num.partitions", set_num_partitions},
-    {"producer.id.expiration.ms", set_producer_expiry},
-    {"queued.max.request.bytes", set_queued_max},
-    {"socket.request.max.bytes", set_request_max},
+    {"advertised.listeners", set_advertised, false},
+    {"auto.create.topics.enable", set_auto_create, true},
+    {"broker.id", set_node_id, false},
+    {"connections.max.idle.ms", set_idle, true},
+    {"controller.listener.names", set_controller_names, false},
+    {"default.replication.factor", set_replication, false},
+    {"delete.topic.enable", set_delete_topics, true},
+    {"listener.security.protocol.map", set_protocols, false},
+    {"listeners", set_listeners, false},
+    {"log.dir", set_dirs, false},
+    {"log.dirs", set_dirs, false},
+    {"log.retention.check.interval.ms", set_retention_check, true},
+    {"max.connections", set_connections, true},
+    {"max.incremental.fetch.session.cache.slots", set_sessions_max, true},
+    {"max.partitions", set_partitions_max, true},
+    {"max.topics", set_topics_max, true},
+    {"metadata.log.dir", set_metadata_dir, false},
+    {"node.id", set_node_id, false},
+    {"num.network.threads", set_threads, false},
+    {"num.partitions", set_num_partitions, true},
+    {"producer.id.expiration.ms", set_producer_expiry, true},
+    {"queued.max.request.bytes", set_queued_max, true},
+    {"socket.request.max.bytes", set_request_max, true},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
 
-static int (*setter_of(const char *name))(struct broker_conf *, const char *, struct kerr *)
+static const struct acting *acting_of(const char *name)
 {
     for (size_t i = 0; i < COUNT(acting); i++)
         if (strcmp(name, acting[i].name) == 0)
-            return acting[i].set;
+            return &acting[i];
     return NULL;
 }
 
 bool broker_conf_acts(const struct config_key *k)
 {
-    return k->flags & CONFIG_ACTS || (k->broker && setter_of(k->broker));
+    return k->flags & CONFIG_ACTS || (k->broker && acting_of(k->broker));
+}
+
+bool broker_conf_needs_restart(const struct config_key *k)
+{
+    const struct acting *a = acting_of(k->broker);
+
+    return a && !a->live;
 }
 
 const char *broker_conf_name(size_t i)
@@ -276,19 +284,24 @@ const char *broker_conf_name(size_t i)
 
 /* ---- what was given: name, NUL, value, NUL ---- */
 
+void broker_conf_note(struct buf *given, const char *name, const char *value)
+{
+    buf_put(given, name, strlen(name) + 1);
+    buf_put(given, value, strlen(value) + 1);
+}
+
 static int note_given(struct broker_conf *c, const char *name, const char *value, struct kerr *e)
 {
-    buf_put(&c->given, name, strlen(name) + 1);
-    buf_put(&c->given, value, strlen(value) + 1);
+    broker_conf_note(&c->given, name, value);
     return c->given.failed ? kerr_set(e, KE_NOMEM, "configuration") : 0;
 }
 
-struct slice broker_conf_given(const struct broker_conf *c, const char *name)
+struct slice broker_conf_find(struct slice given, const char *name)
 {
     struct slice found = {NULL, 0};
 
-    for (size_t at = 0; at < c->given.n;) {
-        const char *n = (const char *)c->given.p + at, *value = n + strlen(n) + 1;
+    for (size_t at = 0; at < given.n;) {
+        const char *n = (const char *)given.p + at, *value = n + strlen(n) + 1;
         if (strcmp(n, name) == 0)
             found = slice_str(value); /* the last one counts */
         at += strlen(n) + strlen(value) + 2;
@@ -330,15 +343,15 @@ void broker_conf_free(struct broker_conf *c)
 int broker_conf_set(struct broker_conf *c, const char *name, const char *value, struct kerr *e)
 {
     const struct config_key *k = config_find_broker(slice_str(name));
-    int (*set)(struct broker_conf *, const char *, struct kerr *) = setter_of(name);
+    const struct acting *acts = acting_of(name);
     int rc;
 
     if (!k)
         return kerr_set(e, KE_NOTFOUND, "unknown setting '%s'", name);
-    rc = set ? set(c, value, e) : 0;
+    rc = acts ? acts->set(c, value, e) : 0;
     if (rc < 0)
         return kerr_ctx(e, rc, "%s", name);
-    rc = set ? 0 : config_check(k, name, slice_str(value), e);
+    rc = acts ? 0 : config_check(k, name, slice_str(value), e);
     if (rc < 0)
         return rc;
     if (!broker_conf_acts(k))
@@ -348,7 +361,7 @@ int broker_conf_set(struct broker_conf *c, const char *name, const char *value, 
 
 int broker_conf_add_listener(struct broker_conf *c, const char *value, bool first, struct kerr *e)
 {
-    struct slice before = broker_conf_given(c, "listeners");
+    struct slice before = broker_conf_find(buf_slice(&c->given), "listeners");
     struct buf all = {0};
     int rc;
 

@@ -38,7 +38,7 @@ struct broker_conf {
     int64_t retention_check_ms;         /* log.retention.check.interval.ms */
     int64_t sessions_max;               /* max.incremental.fetch.session.cache.slots */
     int64_t topics_max, partitions_max; /* ours: error 44 past them */
-    struct buf given;                   /* what was set: see broker_conf_given() */
+    struct buf given;                   /* what was set: see broker_conf_find() */
     struct buf idle;                    /* names known but without effect here, one a line */
     bool adopt, accept_missing, unsafe_fs;
 };
@@ -54,9 +54,12 @@ int broker_conf_add_listener(struct broker_conf *c, const char *value, bool firs
 int broker_conf_check(struct broker_conf *c, struct kerr *e);
 
 /* The value that was given for a name, the last one; null: none was. */
-struct slice broker_conf_given(const struct broker_conf *c, const char *name);
+struct slice broker_conf_find(struct slice given, const char *name);
+void broker_conf_note(struct buf *given, const char *name, const char *value);
 /* Whether something follows from a setting, on topics or on the broker. */
 bool broker_conf_acts(const struct config_key *k);
+/* Whether another value of one that has a broker-wide name acts only after a restart. */
+bool broker_conf_needs_restart(const struct config_key *k);
 
 /* Every name that broker_conf_set takes, for "did you mean"; NULL past the last. */
 const char *broker_conf_name(size_t i);

@@ -21,8 +21,20 @@ struct door {
     int index;
 };
 
+/* What of the configuration may change while the broker runs (reload.h); limits and the likes lie
+ * where they are used. */
+struct live {
+    _Atomic int32_t num_partitions;
+    _Atomic bool auto_create, delete_topics;
+    _Atomic int64_t connections_max, topics_max, partitions_max, retention_check_ms;
+};
+
 struct broker {
-    struct broker_conf conf;
+    struct broker_conf conf; /* as it was at the start */
+    struct live live;
+    struct buf *_Atomic given; /* conf's, until a reload puts another in its place: a value found
+                                  there is good for as long as a reactor handles one event, or
+                                  stock_mu is held */
     const struct os_clock *clock;
     const struct diag *diag;
     /* Each kind of waiting has threads of its own, so that none can take all of them: cold reads,
@@ -35,9 +47,10 @@ struct broker {
     struct uuid cluster_id, proposer;
     _Atomic int64_t proposals;
     struct partitions partitions;
+    pthread_mutex_t stock_mu;   /* stock is at work on the logs */
     struct plog_conf log_base;  /* of topics without settings of their own; stock's */
     _Atomic int64_t min_insync; /* likewise */
-    struct net_limits limits;
+    struct net_limits limits;   /* at the start: each reactor has its own */
     struct net_budget budget;
     struct net_listener *listeners[BROKER_MAX_LISTENERS];
     struct door doors[BROKER_MAX_LISTENERS];
@@ -50,6 +63,8 @@ struct broker {
     pthread_mutex_t quiet_mu;
     struct hash quiet; /* names of those that nobody waits for: one proposal each is enough */
     int fatal_fd;
+    int lap_fd; /* readable when a lap has ended */
+    _Atomic int laps;
     pthread_mutex_t ids_mu; /* the block of producer ids */
     int64_t next_id, last_id;
     struct net_timer tick;   /* on the first reactor */
@@ -74,5 +89,7 @@ void broker_advertised(const struct broker *b, int listener, const struct net_ad
 
 /* Something has been appended: the housekeeping has work. */
 void broker_touch(struct broker *b);
+/* live.retention_check_ms has changed; on the first reactor. */
+void broker_tick_changed(struct broker *b);
 
 #endif

@@ -72,10 +72,10 @@ static int16_t make_missing(struct answer *a, struct slice name, bool allowed)
 
     if (!catalog_topic_name_valid(name))
         return KAFKA_INVALID_TOPIC_EXCEPTION;
-    if (!allowed || !b->conf.auto_create || !authz_check(a->r, OP_CREATE, RES_TOPIC, name) ||
+    if (!allowed || !b->live.auto_create || !authz_check(a->r, OP_CREATE, RES_TOPIC, name) ||
         a->made++ >= MADE_MAX)
         return KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    refused = plan_refusal(b, a->image, name, b->conf.num_partitions);
+    refused = plan_refusal(b, a->image, name, b->live.num_partitions);
     if (refused)
         return refused;
     propose_topic_quietly(b, name); /* made or not: the client asks again */

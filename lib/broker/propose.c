@@ -169,7 +169,7 @@ bool plan_too_many(struct broker *b, int32_t partitions)
 {
     return (int64_t)partitions_count(&b->partitions) + atomic_load(&b->partitions_coming) +
                partitions >
-           b->conf.partitions_max;
+           b->live.partitions_max;
 }
 
 static bool collide(struct slice a, struct slice b)
@@ -191,7 +191,7 @@ int16_t plan_refusal(struct broker *b, const struct catalog_image *image, struct
         return KAFKA_INVALID_TOPIC_EXCEPTION;
     if (catalog_topic_by_name(image, name))
         return KAFKA_TOPIC_ALREADY_EXISTS;
-    if (image->topic_count + atomic_load(&b->topics_coming) >= b->conf.topics_max ||
+    if (image->topic_count + atomic_load(&b->topics_coming) >= b->live.topics_max ||
         plan_too_many(b, partitions))
         return KAFKA_POLICY_VIOLATION;
     if (memchr(name.p, '.', name.n) || memchr(name.p, '_', name.n))
@@ -249,12 +249,13 @@ void propose_topic_quietly(struct broker *b, struct slice name)
 {
     struct catalog_stamp s = broker_stamp(b);
     struct arena a = {0};
-    struct catalog_topic *t = plan_topic(b, &a, name, b->conf.num_partitions);
+    int32_t partitions = b->live.num_partitions; /* one number, whatever a reload does meanwhile */
+    struct catalog_topic *t = plan_topic(b, &a, name, partitions);
     struct quiet *q = malloc(sizeof *q + name.n);
     struct buf cmd = {0};
 
     if (q) {
-        *q = (struct quiet){b, b->conf.num_partitions, name.n};
+        *q = (struct quiet){b, partitions, name.n};
         memcpy(q->name, name.p, name.n);
     }
     if (!q || !t || catalog_cmd_create_topic(&cmd, &s, t) < 0 || !quiet_begin(q))

@@ -136,7 +136,7 @@ static void open_connection(struct reactor *r, int fd, int listener)
     c->listener = listener;
     if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0)
         net_addr_from(&sa, &c->local);
-    if (net_conn_new(&c->conn, r->loop, &transport_plain, (void *)(intptr_t)fd, &r->broker->limits,
+    if (net_conn_new(&c->conn, r->loop, &transport_plain, (void *)(intptr_t)fd, &r->limits,
                      &r->broker->budget, &conn_ops, c, NULL) < 0) {
         free(c);
         atomic_fetch_sub(&r->broker->connections, 1);
@@ -187,6 +187,7 @@ int reactor_new(struct reactor **out, struct broker *b, struct kerr *e)
     if (!r)
         return kerr_set(e, KE_NOMEM, "reactor");
     r->broker = b;
+    r->limits = b->limits;
     rc = net_loop_new(&r->loop, b->clock, e);
     if (rc < 0) {
         free(r);

@@ -18,6 +18,7 @@ struct api_stats {
 struct reactor {
     struct broker *broker;
     struct net_loop *loop;
+    struct net_limits limits; /* of its connections */
     pthread_t thread;
     bool running;
     struct connection *connections;

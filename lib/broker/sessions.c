@@ -209,6 +209,13 @@ struct session *sessions_hold(struct sessions *t, int32_t id)
     return s;
 }
 
+void sessions_set_max(struct sessions *t, int64_t max)
+{
+    pthread_mutex_lock(&t->mu);
+    t->max = max;
+    pthread_mutex_unlock(&t->mu);
+}
+
 void sessions_release(struct sessions *t)
 {
     pthread_mutex_unlock(&t->mu);

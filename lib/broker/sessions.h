@@ -27,6 +27,8 @@ struct session;
 /* NULL without memory. */
 struct sessions *sessions_new(int64_t max);
 void sessions_free(struct sessions *t);
+/* Those that there are stay, also when that is more than max. */
+void sessions_set_max(struct sessions *t, int64_t max);
 
 enum session_kind {
     SESSION_NONE,   /* a full request that wants none */

@@ -39,7 +39,7 @@ static struct slice value_from(const struct broker *b, const struct catalog_imag
     case SOURCE_DYNAMIC_DEFAULT:
         return catalog_broker_value(image, slice_str(""), slice_str(name));
     case SOURCE_STATIC_BROKER:
-        return broker_conf_given(&b->conf, name);
+        return broker_conf_find(buf_slice(atomic_load(&b->given)), name);
     default:
         return default_value(config_find_broker(slice_str(name)), true);
     }
@@ -84,8 +84,9 @@ static struct slice converted(const struct broker *b, const struct config_key *k
     bool ok = true;
 
     for (const struct config_alias *o = config_aliases; k->broker && o->name; o++) {
-        struct slice v = strcmp(o->of, k->broker) == 0 ? broker_conf_given(&b->conf, o->name)
-                                                       : (struct slice){NULL, 0};
+        struct slice v = strcmp(o->of, k->broker) == 0
+                             ? value_from(b, NULL, o->name, SOURCE_STATIC_BROKER)
+                             : (struct slice){NULL, 0};
         int64_t n = config_number(v);
         if (!v.p)
             continue;

@@ -371,9 +371,26 @@ static void change_all(struct broker *b, const struct catalog_image *image)
 void stock_follow(void *broker, const struct catalog_image *before,
                   const struct catalog_image *after)
 {
-    catalog_image_diff(before, after, changed, broker);
+    struct broker *b = broker;
+
+    pthread_mutex_lock(&b->stock_mu);
+    catalog_image_diff(before, after, changed, b);
     if (before->broker_configs != after->broker_configs)
-        change_all(broker, after);
+        change_all(b, after);
+    pthread_mutex_unlock(&b->stock_mu);
+}
+
+/* The image is published before it is followed: one taken under the lock is not behind what was
+ * followed, so nothing that has been dropped is made again. */
+void stock_refresh(struct broker *b)
+{
+    const struct catalog_image *image;
+
+    pthread_mutex_lock(&b->stock_mu);
+    image = catalog_image(b->catalog);
+    change_all(b, image);
+    catalog_image_release(image);
+    pthread_mutex_unlock(&b->stock_mu);
 }
 
 struct listed {

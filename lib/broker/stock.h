@@ -24,6 +24,9 @@ int stock_adopt(struct broker *b, struct kerr *e);
 void stock_follow(void *broker, const struct catalog_image *before,
                   const struct catalog_image *after);
 
+/* The file's settings have changed: works out again what each log's come to. */
+void stock_refresh(struct broker *b);
+
 /* Closes every log. */
 void stock_close(struct broker *b, bool clean);
 

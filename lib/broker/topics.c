@@ -112,7 +112,7 @@ static int16_t check_numbers(struct request *r, const creatable *t, created *out
         *partitions = t->assignments.n;
         return check_assignments(r, t, out);
     }
-    *partitions = t->num_partitions == -1 ? r->broker->conf.num_partitions : t->num_partitions;
+    *partitions = t->num_partitions == -1 ? r->broker->live.num_partitions : t->num_partitions;
     if (*partitions < 1)
         return refuse(out, KAFKA_INVALID_PARTITIONS, "the number of partitions must be 1 or more");
     if (t->replication_factor != -1 && t->replication_factor != 1)
@@ -225,7 +225,7 @@ static bool too_many(const struct request *r, const struct create_topics_request
     for (int32_t i = 0; i < q->topics.n; i++) {
         const creatable *t = &q->topics.v[i];
         total += t->assignments.n > 0      ? t->assignments.n
-                 : t->num_partitions == -1 ? r->broker->conf.num_partitions
+                 : t->num_partitions == -1 ? r->broker->live.num_partitions
                  : t->num_partitions > 0   ? t->num_partitions
                                            : 0;
     }
@@ -337,7 +337,7 @@ static int16_t delete_one(struct batch *t, const struct catalog_image *image, bo
         return by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_TOPIC_AUTHORIZATION_FAILED;
     if (!topic)
         return by_id ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-    if (!t->round.r->broker->conf.delete_topics)
+    if (!t->round.r->broker->live.delete_topics)
         return t->round.r->version < 3 ? KAFKA_INVALID_REQUEST : KAFKA_TOPIC_DELETION_DISABLED;
     out->name = arena_dup(&t->round.r->arena, topic->name, &ok);
     out->topic_id = topic->id;

@@ -261,6 +261,7 @@ static struct logdir *new_logdir(const struct logdir_conf *c)
     }
     d->conf = *c;
     d->conf.path = d->path;
+    d->producer_expiry_ms = c->producer_expiry_ms;
     if (!d->conf.clock)
         d->conf.clock = os_clock_real();
     d->fd = d->lock_fd = -1;
@@ -358,6 +359,16 @@ const char *logdir_path(const struct logdir *d)
 const struct logdir_conf *logdir_conf(const struct logdir *d)
 {
     return &d->conf;
+}
+
+int64_t logdir_producer_expiry(const struct logdir *d)
+{
+    return atomic_load(&d->producer_expiry_ms);
+}
+
+void logdir_set_producer_expiry(struct logdir *d, int64_t ms)
+{
+    atomic_store(&d->producer_expiry_ms, ms);
 }
 
 mono_ns logdir_mono(const struct logdir *d)

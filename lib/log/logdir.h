@@ -34,6 +34,8 @@ int logdir_open(struct logdir **out, const struct logdir_conf *c, struct uuid *c
 bool logdir_was_clean(const struct logdir *d);
 struct uuid logdir_id(const struct logdir *d);
 const char *logdir_path(const struct logdir *d);
+/* Another producer_expiry_ms, from now on. Thread-safe. */
+void logdir_set_producer_expiry(struct logdir *d, int64_t ms);
 
 struct logdir_entry {
     char topic[250];

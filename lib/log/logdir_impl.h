@@ -16,6 +16,7 @@ struct logdir {
     int fd, lock_fd;
     struct uuid id;
     bool was_clean;
+    _Atomic int64_t producer_expiry_ms; /* conf's, until it is changed */
 
     pthread_mutex_t mu;
     struct plog *logs; /* open ones */

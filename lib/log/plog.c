@@ -323,14 +323,13 @@ static bool segment_is_old(struct plog *l, wall_ms now)
 
 int plog_tick(struct plog *l, wall_ms now, struct kerr *e)
 {
-    const struct logdir_conf *c = logdir_conf(l->dir);
-    mono_ns mono = logdir_mono(l->dir);
+    mono_ns old = mono_add_ms(logdir_mono(l->dir), -logdir_producer_expiry(l->dir));
     enum flush_want todo;
     int rc = 0;
 
     pthread_mutex_lock(&l->am);
     if (!l->offline) {
-        producers_expire(&l->producers, mono_add_ms(mono, -c->producer_expiry_ms));
+        producers_expire(&l->producers, old);
         if (segment_is_old(l, now))
             rc = plog_roll(l, e);
         if (rc == 0)

@@ -196,6 +196,7 @@ int plog_load_producers(struct plog *l, int64_t end, bool crashed, struct kerr *
 
 const struct logdir_conf *logdir_conf(const struct logdir *d);
 mono_ns logdir_mono(const struct logdir *d);
+int64_t logdir_producer_expiry(const struct logdir *d);
 /* Queues a log whose flush may linger. */
 void logdir_linger(struct logdir *d, struct plog *l);
 void logdir_unlinger(struct logdir *d, struct plog *l);

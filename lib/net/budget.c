@@ -18,7 +18,7 @@ struct net_budget_wait {
 
 bool net_budget_over(struct net_budget *b)
 {
-    return b && atomic_load(&b->used) >= b->max;
+    return b && atomic_load(&b->used) >= atomic_load_explicit(&b->max, memory_order_relaxed);
 }
 
 void net_budget_charge(struct net_budget *b, size_t n)
@@ -51,6 +51,13 @@ void net_budget_discharge(struct net_budget *b, size_t n)
     if (!b)
         return;
     atomic_fetch_sub(&b->used, (int64_t)n);
+    if (atomic_load(&b->waiting) && !net_budget_over(b))
+        tell_waiting(b);
+}
+
+void net_budget_resize(struct net_budget *b, int64_t max)
+{
+    atomic_store(&b->max, max);
     if (atomic_load(&b->waiting) && !net_budget_over(b))
         tell_waiting(b);
 }

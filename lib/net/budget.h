@@ -17,7 +17,7 @@ struct net_budget_wait;
  * outlive the loops and the frames that used it. */
 struct net_budget {
     _Atomic int64_t used;
-    int64_t max; /* queued.max.request.bytes */
+    _Atomic int64_t max; /* queued.max.request.bytes */
     _Atomic int waiting;
     pthread_mutex_t mu;
     struct net_budget_wait *first; /* loops with connections that wait for room */
@@ -27,5 +27,7 @@ struct net_budget {
 void net_budget_charge(struct net_budget *b, size_t n);
 void net_budget_discharge(struct net_budget *b, size_t n);
 bool net_budget_over(struct net_budget *b);
+/* Changes max while it is used: who waits is told when there is room now. */
+void net_budget_resize(struct net_budget *b, int64_t max);
 
 #endif

@@ -331,6 +331,11 @@ int net_connect(struct net_conn **out, struct net_loop *l, const struct net_addr
     return 0;
 }
 
+void net_conn_limits_changed(struct net_conn *c)
+{
+    net_conn_watch_deadlines(c);
+}
+
 void *net_conn_arg(const struct net_conn *c)
 {
     return c->arg;

@@ -96,6 +96,8 @@ int net_conn_new(struct net_conn **out, struct net_loop *l, const struct transpo
 int net_connect(struct net_conn **out, struct net_loop *l, const struct net_addr *a,
                 const struct net_limits *limits, const struct net_conn_ops *ops, void *arg,
                 struct kerr *e);
+/* The limits have changed (on the loop's thread): deadlines count by them from now on. */
+void net_conn_limits_changed(struct net_conn *c);
 void *net_conn_arg(const struct net_conn *c);
 struct net_loop *net_conn_loop(const struct net_conn *c);
 /* "127.0.0.1:40312" or "unix": for messages. */

@@ -514,6 +514,24 @@ static void five_batches_are_known_across_a_roll(void **state)
     }
 }
 
+/* Forgotten: it may begin anywhere again. */
+static void a_producer_expires_after_the_time_that_is_set_last(void **state)
+{
+    struct batch_spec s = {.count = 1, .value = 100, .timestamp = T0, .producer_id = 5};
+    struct kerr e;
+
+    (void)state;
+    open_log();
+    assert_int_equal(append_spec(v.log, &s, NULL, &e), 0);
+    atomic_fetch_add(&now_ns, INT64_C(5000000000));
+    s.sequence = 70;
+    assert_int_equal(plog_tick(v.log, (wall_ms){T0}, &e), 0);
+    assert_int_equal(append_spec(v.log, &s, NULL, &e), KE_SEQUENCE);
+    logdir_set_producer_expiry(v.dir, 4999);
+    assert_int_equal(plog_tick(v.log, (wall_ms){T0}, &e), 0);
+    assert_int_equal(append_spec(v.log, &s, NULL, &e), 0);
+}
+
 /* ---- times from a peer ---- */
 
 static void a_time_before_all_times_rolls_nothing(void **state)
@@ -584,6 +602,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(strays_and_what_was_never_born, start, stop),
         cmocka_unit_test_setup_teardown(a_snapshot_past_the_end_is_forgotten, start, stop),
         cmocka_unit_test_setup_teardown(five_batches_are_known_across_a_roll, start, stop),
+        cmocka_unit_test_setup_teardown(a_producer_expires_after_the_time_that_is_set_last, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(a_time_before_all_times_rolls_nothing, start, stop),
         cmocka_unit_test_setup_teardown(a_segment_ends_before_its_offsets_do, start, stop),
     };
