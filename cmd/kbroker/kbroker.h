@@ -19,6 +19,9 @@ struct kbroker {
 int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struct diag *d,
                   int (*ready)(void *arg, const struct broker *b, struct kerr *e), void *arg);
 
+/* The file, then -X, then the options of the command line, later ones winning; conf is initialized.
+ */
+int kbroker_configure(const struct kbroker *k, struct broker_conf *conf, struct kerr *e);
 /* The configuration of a broker in dir that nobody will need again. */
 int kbroker_configure_temp(const struct kbroker *k, const char *dir, struct broker_conf *conf,
                            struct kerr *e);
@@ -28,6 +31,9 @@ int kbroker_configure_temp(const struct kbroker *k, const char *dir, struct brok
 int temp_run(const struct kbroker *k, const struct operands *ops, const struct diag *d);
 /* Waits for the command; an exit status. Signals are passed on to it. */
 int temp_wait(const struct kbroker *k, int signals);
+
+/* Until a signal asks to stop (0), or the broker cannot go on (-1). SIGHUP reloads. */
+int run_until_told(const struct kbroker *k, struct broker *b, const struct diag *d, int signals);
 
 /* sd_notify(3), by hand; nothing where nobody listens. */
 void notify(const char *state);

@@ -8,10 +8,8 @@
 #include "cli/exit.h"
 #include "cli/settings.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,8 +60,17 @@ static const struct opt_tool tool = {
 
 /* ---- configuration ---- */
 
-/* The file, then -X, then the options of the command line, later ones winning. */
-static int configure(const struct kbroker *k, struct broker_conf *conf, struct kerr *e)
+/* Connections must not take what the files need. */
+static void keep_descriptors(struct broker_conf *conf)
+{
+    struct rlimit r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
+        conf->connections_max + FOR_FILES > (int64_t)r.rlim_cur)
+        conf->connections_max = r.rlim_cur > FOR_FILES ? (int64_t)r.rlim_cur - FOR_FILES : 1;
+}
+
+int kbroker_configure(const struct kbroker *k, struct broker_conf *conf, struct kerr *e)
 {
     struct properties p = {0};
     int rc = k->config ? properties_load(&p, k->config, e) : 0;
@@ -87,6 +94,7 @@ static int configure(const struct kbroker *k, struct broker_conf *conf, struct k
     conf->adopt = k->adopt;
     conf->accept_missing = k->accept_missing;
     conf->unsafe_fs = k->unsafe_fs;
+    keep_descriptors(conf);
     return rc < 0 ? rc : broker_conf_check(conf, e);
 }
 
@@ -114,18 +122,8 @@ static void raise_descriptors(void)
     }
 }
 
-/* Connections must not take what the files need. */
-static void keep_descriptors(struct broker_conf *conf)
-{
-    struct rlimit r;
-
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
-        conf->connections_max + FOR_FILES > (int64_t)r.rlim_cur)
-        conf->connections_max = r.rlim_cur > FOR_FILES ? (int64_t)r.rlim_cur - FOR_FILES : 1;
-}
-
-/* SIGTERM and SIGINT come through the descriptor; a closed socket or a full disk is no reason to
- * die. */
+/* SIGTERM, SIGINT and SIGHUP come through the descriptor; a closed socket or a full disk is no
+ * reason to die. */
 static int take_signals(void)
 {
     sigset_t s;
@@ -135,6 +133,7 @@ static int take_signals(void)
     sigemptyset(&s);
     sigaddset(&s, SIGTERM);
     sigaddset(&s, SIGINT);
+    sigaddset(&s, SIGHUP);
     sigaddset(&s, SIGCHLD); /* only --temp has a child */
     sigprocmask(SIG_BLOCK, &s, NULL);
     return signalfd(-1, &s, SFD_CLOEXEC);
@@ -172,16 +171,6 @@ static void say_ready(const struct broker *b, const struct diag *d, int64_t ms)
          topics, topics == 1 ? "" : "s", (long long)ms);
 }
 
-/* Until a signal, or until the broker cannot go on. 0: asked to stop. */
-static int wait_for_the_end(const struct broker *b, int signals)
-{
-    struct pollfd p[2] = {{signals, POLLIN, 0}, {broker_fatal_fd(b), POLLIN, 0}};
-
-    while (poll(p, 2, -1) < 0 && errno == EINTR)
-        ;
-    return p[1].revents ? -1 : 0;
-}
-
 int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struct diag *d,
                   int (*ready)(void *arg, const struct broker *b, struct kerr *e), void *arg)
 {
@@ -192,7 +181,6 @@ int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struc
     struct kerr e = {0};
     int signals = take_signals(), status = CLI_DONE, rc;
 
-    keep_descriptors(conf);
     rc = broker_new(&b, conf, &env, &e);
     if (rc < 0)
         return cli_fail("kbroker", &e);
@@ -201,10 +189,9 @@ int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struc
         rc = ready(arg, b, &e);
     if (rc == 0) {
         say_ready(b, d, mono_diff_ms(os_mono(clock), begun));
-        notify("READY=1");
         if (k->temp)
             status = temp_wait(k, signals);
-        else if (wait_for_the_end(b, signals) < 0)
+        else if (run_until_told(k, b, d, signals) < 0)
             status = CLI_FAILED;
         notify("STOPPING=1");
     } else {
@@ -236,7 +223,7 @@ static int run(struct kbroker *k, const struct operands *ops)
     if (k->temp)
         return temp_run(k, ops, &d);
     broker_conf_init(&conf);
-    if (configure(k, &conf, &e) < 0) {
+    if (kbroker_configure(k, &conf, &e) < 0) {
         broker_conf_free(&conf);
         return cli_fail("kbroker", &e);
     }
@@ -272,5 +259,5 @@ int kbroker_configure_temp(const struct kbroker *k, const char *dir, struct brok
         if (rc < 0)
             return rc;
     }
-    return configure(&here, conf, e);
+    return kbroker_configure(&here, conf, e);
 }

@@ -425,6 +425,24 @@ static void how_much_memory_for_requests(void **state)
     raw_close(&holder);
 }
 
+/* The next round would come in a minute. */
+static void how_often_retention_looks(void **state)
+{
+    static const char *const set[] = {"segment.bytes", "200", "retention.bytes", "1", NULL};
+    struct fetch_ask a = {.topic = "t", .offset = 5};
+    const struct os_clock *clock = os_clock_real();
+    mono_ns begun = os_mono(clock);
+
+    (void)state;
+    raw_create(&c, "t", 1, set);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(produce(&c, "t", 150), 0);
+    assert_int_equal(raw_fetch(&c, 11, &a).log_start, 0);
+    reload_one("log.retention.check.interval.ms", "20");
+    while (raw_fetch(&c, 11, &a).log_start == 0)
+        assert_true(mono_diff_ms(os_mono(clock), begun) < 30000);
+}
+
 static void defaults_of_topics(void **state)
 {
     (void)state;
@@ -599,6 +617,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(how_long_a_connection_may_idle, start, stop),
         cmocka_unit_test_setup_teardown(how_many_fetch_sessions, start, stop),
         cmocka_unit_test_teardown(how_much_memory_for_requests, stop),
+        cmocka_unit_test_setup_teardown(how_often_retention_looks, start, stop),
         cmocka_unit_test_setup_teardown(defaults_of_topics, start, stop),
         cmocka_unit_test_setup_teardown(what_was_set_while_running_comes_first, start, stop),
         cmocka_unit_test_setup_teardown(what_needs_a_restart_is_said_each_time, start, stop),
