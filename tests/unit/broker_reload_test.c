@@ -428,7 +428,7 @@ static void how_much_memory_for_requests(void **state)
 /* The next round would come in a minute. */
 static void how_often_retention_looks(void **state)
 {
-    static const char *const set[] = {"segment.bytes", "200", "retention.bytes", "1", NULL};
+    static const char *const set[] = {"segment.bytes", "300", "retention.bytes", "1", NULL};
     struct fetch_ask a = {.topic = "t", .offset = 5};
     const struct os_clock *clock = os_clock_real();
     mono_ns begun = os_mono(clock);
