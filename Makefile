@@ -9,6 +9,7 @@
 #   make fuzz T=SECONDS           looks for inputs that break the decoders, so long for each
 #   make valgrind                 the unit tests under memcheck
 #   make mutants                  deliberate faults, each of which a test must notice
+#   make deb                      Debian packages, in $(B)/deb
 #   make bare                     the README's commands on a bare Debian tree; needs root
 #   make format, clean
 #   make SAN=address,undefined    any of these under sanitizers, in a build directory of its own
@@ -135,6 +136,19 @@ uninstall:
 		libkcore.so.$(VERSION) pkgconfig/kcore.pc) $(bash_dir)/kcore $(TOOLS:%=$(bash_dir)/%) \
 		$(foreach m,$(MAN),$(call man_dir,$(m))/$(notdir $(m)))
 	rm -rf $(to)/include/kcore
+
+# Debian's binary packages of what is built here (.packaging/debian); DEB_VERSION=0.1.1 names them so.
+DEB_VERSION ?= $(VERSION)
+deb = $(abspath $(B))/deb
+
+deb: all
+	tests/tools/deps build debhelper
+	rm -rf $(deb)
+	mkdir -p $(deb)/src
+	cp -r .packaging/debian README.md $(deb)/src
+	$(MAKE) -s DESTDIR=$(deb)/root PREFIX=/usr \
+		LIBDIR=/usr/lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH) install
+	cd $(deb)/src && DEB_BUILD_OPTIONS=noautodbgsym VERSION=$(DEB_VERSION) debian/rules binary
 
 # ---- tests ----------------------------------------------------------------------------------------
 
@@ -276,7 +290,7 @@ clean:
 -include $(LIB_OBJ:.o=.d) $(MESSAGE_TABLE:.o=.d) \
 	$(wildcard $(addprefix $(B)/,tests/unit/*.d tests/fuzz/*.d tests/bench/*.d cmd/*/*.d))
 
-.PHONY: all install uninstall unit fault-programs fuzz fuzz-programs interop torture bench check demo \
+.PHONY: all install uninstall deb unit fault-programs fuzz fuzz-programs interop torture bench check demo \
 	valgrind mutants bare build-deps deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
