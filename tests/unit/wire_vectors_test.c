@@ -175,6 +175,12 @@ static void cut_anywhere_is_malformed(void **state)
     for_each(check_cuts);
 }
 
+/* The commands of the catalog are nobody else's. */
+static bool is_kafkas(const struct message *t)
+{
+    return strncmp(t->name, "Catalog", strlen("Catalog")) != 0;
+}
+
 static bool seen[512][32]; /* by place in the table, version - min */
 
 static void note(const struct vector *v)
@@ -191,7 +197,7 @@ static void every_message_and_version_is_there(void **state)
     (void)state;
     for_each(note);
     for (size_t i = 0; i < message_count; i++)
-        for (int v = 0; messages[i]->key >= 0 && v <= messages[i]->max - messages[i]->min; v++)
+        for (int v = 0; is_kafkas(messages[i]) && v <= messages[i]->max - messages[i]->min; v++)
             if (!seen[i][v])
                 fail_msg("no vector for %s v%d", messages[i]->name, messages[i]->min + v);
 }

@@ -82,7 +82,6 @@ function wrappers() {
 	print "static json_t *json(const void *m, int version)\n{\n    return json_" prefix "(m, version);\n}\n"
 	print "const struct message message_" prefix " = {"
 	print "    .name = \"" msg "\","
-	print "    .key = " (api == "" ? -1 : api) ","
 	print "    .min = " mlo ","
 	print "    .max = " mhi ","
 	print "    .size = sizeof(struct " prefix "),"

@@ -11,7 +11,6 @@
 
 struct message {
     const char *name;
-    int16_t key;      /* -1: not an API's */
     int16_t min, max; /* versions */
     size_t size;      /* of its struct */
     void (*init)(void *m);

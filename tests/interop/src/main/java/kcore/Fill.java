@@ -11,6 +11,7 @@ import org.apache.kafka.common.Uuid;
 /** Random values for a message, in the JSON that Kafka's converters read. */
 final class Fill {
     private static final JsonNodeFactory JSON = JsonNodeFactory.instance;
+    private static final int DIFFERENT = 4; // elements of an array, which then repeats: the vectors are kept
 
     private final Random random;
     boolean large; // the next message is to have one long array
@@ -45,7 +46,7 @@ final class Fill {
         }
         ArrayNode a = JSON.arrayNode();
         for (int i = 0; i < n; i++)
-            a.add(single(f, version));
+            a.add(i < DIFFERENT ? single(f, version) : a.get(i % DIFFERENT));
         return a;
     }
 
