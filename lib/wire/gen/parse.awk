@@ -75,8 +75,6 @@ function snake(name,    out, i, c, before, after) {
 }
 
 function add_struct(name, from, to) {
-	if (name in struct_of)
-		die("a second struct " name)
 	struct_of[name] = ns
 	sname[ns] = name
 	if (name == msg)
@@ -89,6 +87,16 @@ function add_struct(name, from, to) {
 	shi[ns] = to
 	sn[ns] = 0
 	return ns++
+}
+
+# A struct named again is the same one; where it was first it has to have all the versions that it has here.
+function known_struct(f, s,    t) {
+	t = struct_of[ftype[f]]
+	if (t <= s)
+		die("a struct inside of itself, or before it is whole: " ftype[f])
+	if (flo[f] < slo[t] || fhi[f] > shi[t])
+		die(fname[f] " has versions that " ftype[f] " does not have where it is first used")
+	return t
 }
 
 # One field line: owner[d] is the struct that fields of depth d belong to.
@@ -157,8 +165,12 @@ function field(    depth, s, f, k) {
 	if (!(ftype[f] in scalar)) {
 		if (ftype[f] !~ /^[A-Z][A-Za-z0-9]*$/)
 			die("unknown type " ftype[f])
-		fstruct[f] = owner[depth + 1] = add_struct(ftype[f], flo[f], fhi[f])
-		deepest = depth + 1
+		if (ftype[f] in struct_of)
+			fstruct[f] = known_struct(f, s)
+		else {
+			fstruct[f] = owner[depth + 1] = add_struct(ftype[f], flo[f], fhi[f])
+			deepest = depth + 1
+		}
 	}
 	check(f)
 }

@@ -8,7 +8,9 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 
 /** A message's schema, from either side: Kafka's published JSON, or a file of lib/wire/schema. */
@@ -128,6 +130,7 @@ final class Schema {
 
     private static Schema parse(Path file) throws IOException {
         Schema s = new Schema();
+        Map<String, List<Field>> structs = new HashMap<>();
         List<List<Field>> open = new ArrayList<>();
         open.add(s.fields);
         for (String raw : Files.readAllLines(file)) {
@@ -147,6 +150,8 @@ final class Schema {
             }
             int depth = (line.length() - line.stripLeading().length()) / 2;
             Field f = field(file, w);
+            if (f.isStruct())
+                f.fields = structs.computeIfAbsent(f.type, t -> new ArrayList<>());
             while (open.size() > depth + 1)
                 open.remove(open.size() - 1);
             open.get(depth).add(f);
