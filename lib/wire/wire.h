@@ -24,6 +24,8 @@
  * version); int produce_request_encode(const struct produce_request *m, struct buf *b, int16_t
  * version);
  *
+ * The keys and values of records have _RECORD_TYPE instead of _API_KEY.
+ *
  * Names: fields are the schema's in snake_case. A nested struct is <message>_<struct>, however deep
  * it lies; where the schema's name begins with the message's, that is not said twice
  * (MetadataResponseBroker is struct metadata_response_broker).
@@ -32,8 +34,9 @@
  * Types: bool int8 int16 int32 int64 uuid; string, bytes and records are slices into the input
  * (null: p == NULL); arrays are {v, n} with n == -1 for null; a struct that may be null is a
  * pointer. Arrays and such structs are allocated from the reader's arena, so nothing is freed one
- * by one. Unknown tagged fields are skipped. A field absent in the version has its default after
- * decoding.
+ * by one. A tagged struct that may be null is {v, is_null} instead: where the tag is missing it is
+ * not null, but has its defaults. Unknown tagged fields are skipped. A field absent in the version
+ * has its default after decoding.
  *
  * decode: 0; KE_CORRUPT (malformed: the struct's contents are then not to be used); KE_NOMEM;
  * KE_UNSUPPORTED for a version the schema does not have. It reads the body only and does not insist

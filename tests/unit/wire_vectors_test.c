@@ -12,15 +12,17 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 
-enum { COLUMNS = 6, LONGEST_LINE = 1 << 20 };
+enum { COLUMNS = 7, LONGEST_LINE = 1 << 20 };
 
 struct vector {
     const struct message *t;
     int16_t version;
     bool fresh; /* an untouched message */
     struct buf plain, tagged;
+    struct buf prefix; /* what stands before it in a record */
     json_t *json;
 };
 
@@ -52,7 +54,8 @@ static bool next_vector(gzFile f, struct vector *v)
     assert_non_null(v->t);
     unhex(&v->plain, column[3]);
     unhex(&v->tagged, column[4]);
-    v->json = json_loads(column[5], 0, &bad);
+    unhex(&v->prefix, column[5]);
+    v->json = json_loads(column[6], 0, &bad);
     assert_non_null(v->json);
     return true;
 }
@@ -61,6 +64,7 @@ static void vector_free(struct vector *v)
 {
     buf_free(&v->plain);
     buf_free(&v->tagged);
+    buf_free(&v->prefix);
     json_decref(v->json);
 }
 
@@ -148,6 +152,25 @@ static void kafkas_defaults(void **state)
     for_each(check_default);
 }
 
+/* A key says which record it is, in its only version; a value its own version. */
+static void check_prefix(const struct vector *v)
+{
+    const char *name = v->t->name;
+    bool key = strcmp(name + strlen(name) - 3, "Key") == 0;
+    uint8_t want[2];
+
+    put_be16(want, (uint16_t)(key ? v->t->record : v->version));
+    if (!slice_eq(buf_slice(&v->prefix), slice_of(want, v->t->record < 0 ? 0 : sizeof want)))
+        fail_msg("%s v%d: Kafka's records begin otherwise", name, v->version);
+    assert_true(!key || (v->t->min == 0 && v->t->max == 0));
+}
+
+static void what_stands_before_it_in_a_record(void **state)
+{
+    (void)state;
+    for_each(check_prefix);
+}
+
 /* Each beginning, in memory of exactly its size, so that ASan sees a byte read past the end. */
 static void check_cuts(const struct vector *v)
 {
@@ -228,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kafkas_bytes_and_json),
         cmocka_unit_test(kafkas_defaults),
+        cmocka_unit_test(what_stands_before_it_in_a_record),
         cmocka_unit_test(cut_anywhere_is_malformed),
         cmocka_unit_test(every_message_and_version_is_there),
         cmocka_unit_test(versions_outside_are_unsupported),

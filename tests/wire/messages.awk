@@ -18,6 +18,8 @@ function camel(f) {
 function value(f, x,    n) {
 	if (fpointer[f])
 		return x " ? json_" sc[fstruct[f]] "(" x ", version) : json_null()"
+	if (fmaybe[f])
+		return x ".is_null ? json_null() : json_" sc[fstruct[f]] "(&" x ".v, version)"
 	if (fstruct[f] >= 0)
 		return "json_" sc[fstruct[f]] "(&" x ", version)"
 	if (ftype[f] == "bool")
@@ -82,6 +84,7 @@ function wrappers() {
 	print "static json_t *json(const void *m, int version)\n{\n    return json_" prefix "(m, version);\n}\n"
 	print "const struct message message_" prefix " = {"
 	print "    .name = \"" msg "\","
+	print "    .record = " (record == "" ? -1 : record) ","
 	print "    .min = " mlo ","
 	print "    .max = " mhi ","
 	print "    .size = sizeof(struct " prefix "),"

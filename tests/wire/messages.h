@@ -11,6 +11,7 @@
 
 struct message {
     const char *name;
+    int16_t record;   /* -1: neither key nor value of a record */
     int16_t min, max; /* versions */
     size_t size;      /* of its struct */
     void (*init)(void *m);

@@ -128,6 +128,8 @@ function header(    s, k) {
 	print "enum {"
 	if (api != "")
 		put(1, upper_name("API_KEY") " = " api ",")
+	if (record != "")
+		put(1, upper_name("RECORD_TYPE") " = " record ",")
 	put(1, upper_name("MIN_VERSION") " = " mlo ",")
 	put(1, upper_name("MAX_VERSION") " = " mhi ",")
 	print "};"
@@ -161,13 +163,13 @@ function member(f,    versions, name) {
 		versions = fhi[f] == mhi ? flo[f] "+" : flo[f] == fhi[f] ? flo[f] : flo[f] "-" fhi[f]
 		name = name " /* " versions " */"
 	}
-	if (!farray[f]) {
+	if (!farray[f] && !fmaybe[f]) {
 		put(1, c_type(f) " " (fpointer[f] ? "*" : "") name)
 		return
 	}
 	put(1, "struct {")
-	put(2, c_type(f) " *v;")
-	put(2, "int32_t n;")
+	put(2, c_type(f) (fmaybe[f] ? " v;" : " *v;"))
+	put(2, fmaybe[f] ? "bool is_null;" : "int32_t n;")
 	put(1, "} " name)
 }
 
@@ -239,6 +241,8 @@ function equals_default(f,    x) {
 		return fdef[f] == "null" ? x ".n < 0" : x ".n == 0"
 	if (fpointer[f])
 		return "!" x
+	if (fmaybe[f])
+		return "(!" x ".is_null && is_default_" sc[fstruct[f]] "(&" x ".v))"
 	if (fstruct[f] >= 0)
 		return "is_default_" sc[fstruct[f]] "(&" x ")"
 	if (ctype[ftype[f]] == "struct slice")
@@ -284,7 +288,7 @@ function init(s,    k, f, some) {
 	for (k = 0; k < sn[s]; k++) {
 		f = sf[s, k]
 		if (fstruct[f] >= 0 && !farray[f] && !fpointer[f])
-			put(1, sc[fstruct[f]] "_init(&m->" fc[f] ");")
+			put(1, sc[fstruct[f]] "_init(&m->" fc[f] (fmaybe[f] ? ".v" : "") ");")
 	}
 	print "}"
 	print ""
@@ -368,6 +372,12 @@ function read_field(f, s, fl, in_, depth,    x) {
 		add(depth, x " = wire_read_array(" in_ ", wire_read_present(" in_ "), sizeof *" x ");")
 		add(depth, "if (" x ")")
 		add(depth + 1, "read_" sc[fstruct[f]] "(" x ", " in_ ", version);")
+		return
+	}
+	if (fmaybe[f]) {
+		add(depth, x ".is_null = wire_read_uvarint(" in_ ") == 0;")
+		add(depth, "if (!" x ".is_null)")
+		add(depth + 1, "read_" sc[fstruct[f]] "(&" x ".v, " in_ ", version);")
 		return
 	}
 	if (!farray[f]) {
@@ -459,6 +469,12 @@ function write_field(f, fl, depth,    x) {
 		add(depth, "wire_write_i8(w, " x " ? 1 : -1);")
 		add(depth, "if (" x ")")
 		add(depth + 1, "write_" sc[fstruct[f]] "(w, " x ", version);")
+		return
+	}
+	if (fmaybe[f]) {
+		add(depth, "wire_write_uvarint(w, " x ".is_null ? 0 : 1);")
+		add(depth, "if (!" x ".is_null)")
+		add(depth + 1, write_value(f, x ".v"))
 		return
 	}
 	if (!farray[f]) {

@@ -1,12 +1,14 @@
 # Reads one schema file (../schema/README) into arrays; what uses them follows as a second -f file
 # and starts in generate().
 #
-#   msg, prefix          the message's name and its snake_case; api: its key or ""
+#   msg, prefix          the message's name and its snake_case
+#   api, record          its API key, its record type; "" if it has none
 #   mlo, mhi, flex       its versions and the first flexible one (NEVER if none)
 #   structs 0..ns-1      sname, sc (C name), slo, shi, sn (fields), sf[s, k] (field index); 0 is the message
 #                        itself, a struct stands before the structs of its fields
 #   fields 0..nf-1       fname, fc (C name), ftype (as written, without []), fstruct (index of the struct
-#                        it is of, or -1), farray, fpointer (a struct that may be null), flo, fhi, nlo, nhi (nullable), fdef, fign, finflex,
+#                        it is of, or -1), farray, fpointer (a struct that may be null), fmaybe (one that
+#                        is tagged), flo, fhi, nlo, nhi (nullable), fdef, fign, finflex,
 #                        ftag (-1: none), tlo (tagged from here on)
 
 BEGIN {
@@ -14,7 +16,7 @@ BEGIN {
 	split("bool int8 int16 int32 int64 uuid string bytes records", list, " ")
 	for (i in list)
 		scalar[list[i]] = 1
-	api = msg = ""
+	api = record = msg = ""
 	ns = nf = 0
 	mlo = flex = -1
 }
@@ -24,6 +26,7 @@ BEGIN {
 /\t/ { die("a tab; fields are indented with blanks") }
 $1 == "message" && NF == 2 && msg == "" { msg = $2; prefix = snake(msg); next }
 $1 == "api" && NF == 2 { api = $2 + 0; next }
+$1 == "record" && NF == 2 { record = $2 + 0; next }
 $1 == "versions" && NF == 2 { range($2); mlo = lo; mhi = hi; next }
 $1 == "flexible" && NF == 2 {
 	if ($2 == "none")
@@ -180,9 +183,14 @@ function check(f,    can_be_null) {
 	can_be_null = farray[f] || fstruct[f] >= 0 || ftype[f] ~ /^(string|bytes|records)$/
 	if (nlo[f] >= 0 && !can_be_null)
 		die(ftype[f] " cannot be null")
-	fpointer[f] = nlo[f] >= 0 && fstruct[f] >= 0 && !farray[f]
-	if (fpointer[f] && (fdef[f] != "null" || ftag[f] >= 0 || nlo[f] > flo[f] || nhi[f] < fhi[f]))
-		die("a nullable struct is so in every version, null by default, and not tagged")
+	fpointer[f] = nlo[f] >= 0 && fstruct[f] >= 0 && !farray[f] && ftag[f] < 0
+	fmaybe[f] = nlo[f] >= 0 && fstruct[f] >= 0 && !farray[f] && ftag[f] >= 0
+	if ((fpointer[f] || fmaybe[f]) && (nlo[f] > flo[f] || nhi[f] < fhi[f]))
+		die("a nullable struct is so in every version")
+	if (fpointer[f] && fdef[f] != "null")
+		die("a nullable struct is null by default")
+	if (fmaybe[f] && (fdef[f] != "" || tlo[f] > flo[f]))
+		die("a nullable struct that is tagged is so in every version, and not null by default")
 	if (fdef[f] == "")
 		return
 	if (fdef[f] == "null") {

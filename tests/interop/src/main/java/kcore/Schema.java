@@ -54,6 +54,8 @@ final class Schema {
 
     String name;
     int api = -1;
+    int record = -1; // the type of the record of __consumer_offsets whose key or value this is
+    String javaClass; // of Kafka's
     Versions versions;
     Versions flexible = Versions.NONE;
     List<Field> fields = new ArrayList<>();
@@ -77,8 +79,14 @@ final class Schema {
             JsonNode j = MAPPER.readTree(in);
             Schema s = new Schema();
             s.name = j.get("name").asText();
-            if (j.has("apiKey"))
+            String type = j.get("type").asText();
+            boolean coordinators = type.startsWith("coordinator-");
+            if (coordinators)
+                s.record = j.get("apiKey").asInt();
+            else if (j.has("apiKey"))
                 s.api = j.get("apiKey").asInt();
+            s.javaClass = "org.apache.kafka." + (coordinators ? "coordinator.group.generated." : "common.message.")
+                + s.name + (List.of("request", "response", "header").contains(type) ? "Data" : "");
             s.versions = Versions.parse(j.get("validVersions").asText());
             s.flexible = Versions.parse(j.get("flexibleVersions").asText());
             s.fields = kafkaFields(j, j.get("fields"));
@@ -102,7 +110,7 @@ final class Schema {
                 f.tag = j.get("tag").asInt();
                 f.tagged = Versions.parse(j.get("taggedVersions").asText());
             }
-            if (j.has("default"))
+            if (j.hasNonNull("default")) // a null that is not quoted is none to Kafka's generator
                 f.def = plainDefault(j.get("default").asText());
             f.ignorable = j.has("ignorable") && j.get("ignorable").asBoolean();
             f.inflexible = j.has("flexibleVersions") && j.get("flexibleVersions").asText().equals("none");
@@ -142,6 +150,7 @@ final class Schema {
                 switch (w[0]) {
                     case "message" -> s.name = w[1];
                     case "api" -> s.api = Integer.parseInt(w[1]);
+                    case "record" -> s.record = Integer.parseInt(w[1]);
                     case "versions" -> s.versions = Versions.parse(w[1]);
                     case "flexible" -> s.flexible = Versions.parse(w[1]);
                     default -> throw new IOException(file + ": " + line);

@@ -41,6 +41,7 @@ public final class Schemas {
 
     private void compare(Schema ours, Schema theirs) {
         same(ours.name, "api", ours.api, theirs.api);
+        same(ours.name, "record", ours.record, theirs.record);
         same(ours.name, "the first version", ours.versions.first(), theirs.versions.first());
         same(ours.name, "the last version", ours.versions.last(), last(theirs));
         for (int v = ours.versions.first(); v <= ours.versions.last(); v++) {

@@ -10,25 +10,32 @@ import java.util.Collection;
 import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.Random;
+import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
 import org.apache.kafka.common.protocol.types.RawTaggedField;
+import org.apache.kafka.coordinator.common.runtime.CoordinatorRecord;
+import org.apache.kafka.coordinator.group.GroupCoordinatorRecordSerde;
+import org.apache.kafka.coordinator.group.generated.CoordinatorRecordType;
+import org.apache.kafka.server.common.ApiMessageAndVersion;
 
 /**
  * Writes what Kafka's own classes make of messages full of seeded random values: for each message and
  * version of a schema directory some lines
  *
- *     NAME VERSION KIND BYTES WITH-UNKNOWN-TAGS JSON
+ *     NAME VERSION KIND BYTES WITH-UNKNOWN-TAGS PREFIX JSON
  *
  * separated by tabs; bytes in hex, "-" for none. KIND is default (a new message, untouched) or random. The fifth
- * column is the same message with tagged fields that nobody knows in every struct (four of an array), or "-".
- * A message's values hang on the seed and its name alone.
+ * column is the same message with tagged fields that nobody knows in every struct (four of an array), or "-";
+ * the sixth what the group coordinator writes before the key or the value of a record. A message's values
+ * hang on the seed and its name alone.
  */
 public final class Vectors {
     private static final int RANDOM_PER_VERSION = 2;
     private static final int RANDOM = 6; // at least, of all versions
     private static final int TAGGED_OF_AN_ARRAY = 4; // more tell no more, and the file is kept
+    private static final GroupCoordinatorRecordSerde SERDE = new GroupCoordinatorRecordSerde();
 
     private final Random random;
     private int each = RANDOM_PER_VERSION;
@@ -55,7 +62,7 @@ public final class Vectors {
     }
 
     private void print(PrintStream out, Schema s, short version) throws Exception {
-        Class<?> data = Class.forName("org.apache.kafka.common.message." + s.name + "Data");
+        Class<?> data = Class.forName(s.javaClass);
         Class<?> json = Class.forName(data.getName() + "JsonConverter");
         Method read = json.getMethod("read", JsonNode.class, short.class);
         Method write = json.getMethod("write", data, short.class, boolean.class);
@@ -82,7 +89,26 @@ public final class Vectors {
             addUnknownTags(m, s.fields, version);
             tagged = bytes(m, version);
         }
-        out.print(String.join("\t", s.name, Short.toString(version), kind, plain.isEmpty() ? "-" : plain, tagged, shown.toString()) + "\n");
+        out.print(String.join("\t", s.name, Short.toString(version), kind, plain.isEmpty() ? "-" : plain, tagged,
+            prefix(s, m, version), shown.toString()) + "\n");
+    }
+
+    private static String prefix(Schema s, Message m, short version) {
+        if (s.record < 0)
+            return "-";
+        boolean key = s.name.endsWith("Key");
+        CoordinatorRecord r = key ? CoordinatorRecord.tombstone((ApiMessage) m)
+            : CoordinatorRecord.record(CoordinatorRecordType.fromId((short) s.record).newRecordKey(),
+                new ApiMessageAndVersion((ApiMessage) m, version));
+        byte[] k = SERDE.serializeKey(r);
+        byte[] v = SERDE.serializeValue(r);
+        if (!SERDE.deserialize(ByteBuffer.wrap(k), v == null ? null : ByteBuffer.wrap(v)).equals(r))
+            throw new IllegalStateException(s.name + " v" + version + " does not survive Kafka's own coordinator");
+        String whole = HexFormat.of().formatHex(key ? k : v);
+        String body = bytes(m, version);
+        if (!whole.endsWith(body))
+            throw new IllegalStateException(s.name + " v" + version + " is another one for Kafka's coordinator");
+        return whole.substring(0, whole.length() - body.length());
     }
 
     private static String bytes(Message m, short version) {
@@ -106,7 +132,7 @@ public final class Vectors {
                 continue;
             Object inside = m.getClass().getMethod(Fill.camel(f)).invoke(m);
             // A tagged field that has its default is not written; with a tag inside it would be.
-            if (f.tagged.contains(version) && !f.array
+            if (f.tagged.contains(version) && !f.array && inside != null
                     && inside.equals(inside.getClass().getConstructor().newInstance()))
                 continue;
             if (inside instanceof Collection<?> many) {
