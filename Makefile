@@ -101,6 +101,10 @@ to = $(DESTDIR)$(PREFIX)
 so := libkcore.so.$(firstword $(subst ., ,$(VERSION)))
 man_dir = $(to)/share/man/man$(patsubst .%,%,$(suffix $(1)))
 bash_dir = $(to)/share/bash-completion/completions
+# Debian's own packages have theirs in vendor-completions.
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+zsh_dir = $(DESTDIR)$(ZSHDIR)
+fish_dir = $(to)/share/fish/vendor_completions.d
 
 define PC
 prefix=$(PREFIX)
@@ -118,7 +122,7 @@ endef
 
 install: export PC := $(PC)
 install: all
-	install -d $(to)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(bash_dir)
+	install -d $(to)/bin $(DESTDIR)$(LIBDIR)/pkgconfig $(bash_dir) $(zsh_dir) $(fish_dir)
 	install $(TOOLS:%=$(B)/bin/%) $(to)/bin
 	install -m 644 $(B)/libkcore.a $(DESTDIR)$(LIBDIR)
 	install -m 644 $(B)/libkcore.so $(DESTDIR)$(LIBDIR)/libkcore.so.$(VERSION)
@@ -129,11 +133,14 @@ install: all
 	$(foreach m,$(MAN),install -D -m 644 -t $(call man_dir,$(m)) $(m) &&) :
 	install -m 644 completions/kcore.bash $(bash_dir)/kcore
 	$(foreach t,$(TOOLS),ln -sf kcore $(bash_dir)/$(t) &&) :
+	install -m 644 completions/kcore.zsh $(zsh_dir)/_kcore
+	$(foreach t,$(TOOLS),install -m 644 completions/kcore.fish $(fish_dir)/$(t).fish &&) :
 
 # Directories stay, but for our own: whether others had been there is not known.
 uninstall:
 	rm -f $(TOOLS:%=$(to)/bin/%) $(addprefix $(DESTDIR)$(LIBDIR)/,libkcore.a libkcore.so $(so) \
 		libkcore.so.$(VERSION) pkgconfig/kcore.pc) $(bash_dir)/kcore $(TOOLS:%=$(bash_dir)/%) \
+		$(zsh_dir)/_kcore $(TOOLS:%=$(fish_dir)/%.fish) \
 		$(foreach m,$(MAN),$(call man_dir,$(m))/$(notdir $(m)))
 	rm -rf $(to)/include/kcore
 

@@ -56,6 +56,7 @@ static const struct opt_tool tool = {
     "a Kafka broker on Kafka's own files",
     .own = options,
     .max_operands = OPT_MANY,
+    .words = "-- COMMAND FILE",
 };
 
 /* ---- configuration ---- */

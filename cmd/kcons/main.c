@@ -82,6 +82,7 @@ const struct opt_tool kcons_tool = {
     .common = common_options,
     .min_operands = 1,
     .max_operands = OPT_MANY,
+    .words = "TOPIC",
 };
 
 static int parse_bound(const char *option, const char *text, struct when *out, struct kerr *e)

@@ -80,6 +80,7 @@ const struct opt_tool kprod_tool = {
     .common = common_options,
     .min_operands = 1,
     .max_operands = OPT_MANY,
+    .words = "TOPIC FILE",
 };
 
 static int split_headers(struct kprod *k, struct kerr *e)

@@ -63,4 +63,4 @@ static const struct opt options[] = {
 };
 
 const struct opt_command alter_command = {
-    "alter", "TOPIC... -p N [-n]", "add partitions", options, 1, OPT_MANY, alter};
+    "alter", "TOPIC... -p N [-n]", "add partitions", options, 1, OPT_MANY, alter, .words = "TOPIC"};

@@ -151,4 +151,5 @@ static int cluster(void *ctx, const struct operands *ops)
 }
 
 const struct opt_command cluster_command = {
-    "cluster", "", "brokers, their directories and how much is in them", NULL, 0, 0, cluster};
+    "cluster", "",           "brokers, their directories and how much is in them", NULL, 0, 0,
+    cluster,   .words = NULL};

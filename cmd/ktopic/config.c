@@ -104,17 +104,11 @@ const char *config_source(int8_t source)
 
 /* ---- whose ---- */
 
-struct subject {
-    struct admin_target target;
-    const char *text; /* as it was given */
-};
-
-/* TOPIC, topic:TOPIC, broker, broker:ID. */
-static int parse_subject(const char *text, struct subject *out, struct kerr *e)
+int config_subject_parse(const char *text, struct config_subject *out, struct kerr *e)
 {
     int64_t id;
 
-    *out = (struct subject){{ADMIN_TOPIC, text}, text};
+    *out = (struct config_subject){{ADMIN_TOPIC, text}, text};
     if (strncmp(text, "topic:", 6) == 0) {
         out->target.name = text + 6;
     } else if (strcmp(text, "broker") == 0) {
@@ -140,10 +134,8 @@ static int describe(struct ktopic *k, const struct admin_target *t, struct admin
     return rc;
 }
 
-/* Every configuration that the subject can have. What is for all brokers is listed by none of
- * them: one broker's own stand for it. */
-static int describe_known(struct ktopic *k, const struct subject *s, struct admin_settings *out,
-                          struct kerr *e)
+int config_known(struct ktopic *k, const struct config_subject *s, struct admin_settings *out,
+                 struct kerr *e)
 {
     struct admin_cluster cluster;
     char id[16];
@@ -192,7 +184,7 @@ static void put_values(struct buf *b, const struct admin_setting *s)
     }
 }
 
-static void show(struct ktopic *k, struct writer *w, const struct subject *of,
+static void show(struct ktopic *k, struct writer *w, const struct config_subject *of,
                  const struct admin_setting *s)
 {
     const char *source = config_source(s->is.source);
@@ -221,7 +213,7 @@ static void show(struct ktopic *k, struct writer *w, const struct subject *of,
 }
 
 /* In the order in which they were asked for; none: all, by name. */
-static int show_all(struct ktopic *k, struct writer *w, const struct subject *of,
+static int show_all(struct ktopic *k, struct writer *w, const struct config_subject *of,
                     const struct admin_settings *s, const struct operands *ops, struct kerr *e)
 {
     struct admin_settings known = {0};
@@ -236,7 +228,7 @@ static int show_all(struct ktopic *k, struct writer *w, const struct subject *of
             continue;
         }
         if (known.n == 0)
-            rc = describe_known(k, of, &known, e);
+            rc = config_known(k, of, &known, e);
         if (rc == 0 && !config_find(&known, ops->v[i]))
             rc = config_unknown(&known, ops->v[i], e);
         else if (rc == 0)
@@ -247,7 +239,7 @@ static int show_all(struct ktopic *k, struct writer *w, const struct subject *of
     return rc;
 }
 
-static int get(struct ktopic *k, const struct subject *of, const struct operands *ops)
+static int get(struct ktopic *k, const struct config_subject *of, const struct operands *ops)
 {
     struct admin_settings s;
     struct kerr e = {0};
@@ -283,7 +275,7 @@ static int check_names(const struct admin_settings *known, const struct admin_co
     return 0;
 }
 
-static void tell(struct ktopic *k, struct writer *w, const struct subject *of,
+static void tell(struct ktopic *k, struct writer *w, const struct config_subject *of,
                  const struct admin_config *p)
 {
     if (p->value)
@@ -297,13 +289,13 @@ static void tell(struct ktopic *k, struct writer *w, const struct subject *of,
     writer_row(w);
 }
 
-static int alter(struct ktopic *k, const struct subject *of, const struct admin_config *pairs,
-                 size_t n)
+static int alter(struct ktopic *k, const struct config_subject *of,
+                 const struct admin_config *pairs, size_t n)
 {
     struct admin_settings known = {0};
     struct writer *w = ktopic_changes(k, changes);
     struct kerr e = {0};
-    int rc = describe_known(k, of, &known, &e);
+    int rc = config_known(k, of, &known, &e);
 
     if (rc == 0)
         rc = check_names(&known, pairs, n, &e);
@@ -340,7 +332,8 @@ static int names_only(const char *const *v, size_t n, struct admin_config **out,
     return rc;
 }
 
-static int change(struct ktopic *k, const struct subject *of, const struct operands *ops, bool set)
+static int change(struct ktopic *k, const struct config_subject *of, const struct operands *ops,
+                  bool set)
 {
     struct admin_config *pairs;
     struct kerr e = {0};
@@ -361,11 +354,11 @@ static int config(void *ctx, const struct operands *ops)
 {
     static const char *const verbs[] = {"get", "set", "unset"};
     struct ktopic *k = ctx;
-    struct subject of;
+    struct config_subject of;
     struct kerr e = {0};
     const char *near;
 
-    if (parse_subject(ops->v[1], &of, &e) < 0)
+    if (config_subject_parse(ops->v[1], &of, &e) < 0)
         return cli_usage("ktopic", "%s", kerr_msg(&e));
     if (strcmp(ops->v[0], "set") == 0 || strcmp(ops->v[0], "unset") == 0)
         return change(k, &of, ops, ops->v[0][0] == 's');
@@ -388,4 +381,5 @@ const struct opt_command config_command = {"config",
                                            options,
                                            2,
                                            OPT_MANY,
-                                           config};
+                                           config,
+                                           .words = "get|set|unset SUBJECT CONFIG"};

@@ -8,6 +8,18 @@
 
 #include "client/admin.h"
 
+/* Whose configurations: TOPIC, topic:TOPIC, broker, broker:ID. */
+struct config_subject {
+    struct admin_target target;
+    const char *text; /* as it was given */
+};
+int config_subject_parse(const char *text, struct config_subject *out, struct kerr *e);
+
+/* Every configuration that the subject can have. What is for all brokers is listed by none of
+ * them: one broker's own stand for it. */
+int config_known(struct ktopic *k, const struct config_subject *s, struct admin_settings *out,
+                 struct kerr *e);
+
 /* "NAME=VALUE", n times, to n malloc'ed pairs; values point into v. KE_INVALID; NULL then. */
 int config_pairs(const char *const *v, size_t n, struct admin_config **out, struct kerr *e);
 void config_pairs_free(struct admin_config *p, size_t n);

@@ -103,6 +103,11 @@ static const struct opt options[] = {
     {0},
 };
 
-const struct opt_command create_command = {
-    "create", "NAME... [-p N] [-r N] [-C NAME=VALUE]... [-n]", "make topics", options, 1, OPT_MANY,
-    create};
+const struct opt_command create_command = {"create",
+                                           "NAME... [-p N] [-r N] [-C NAME=VALUE]... [-n]",
+                                           "make topics",
+                                           options,
+                                           1,
+                                           OPT_MANY,
+                                           create,
+                                           .words = NULL};

@@ -45,4 +45,5 @@ static const struct opt options[] = {
 };
 
 const struct opt_command delete_command = {
-    "delete", "TOPIC... [-n]", "delete topics and their records", options, 1, OPT_MANY, delete};
+    "delete", "TOPIC... [-n]", "delete topics and their records", options, 1, OPT_MANY,
+    delete,   .words = "TOPIC"};

@@ -129,6 +129,11 @@ static int describe(void *ctx, const struct operands *ops)
     return rc < 0 ? ktopic_fail(&e) : CLI_DONE;
 }
 
-const struct opt_command describe_command = {
-    "describe", "TOPIC...", "a topic's id, what is set for it, its partitions", NULL, 1,
-    OPT_MANY,   describe};
+const struct opt_command describe_command = {"describe",
+                                             "TOPIC...",
+                                             "a topic's id, what is set for it, its partitions",
+                                             NULL,
+                                             1,
+                                             OPT_MANY,
+                                             describe,
+                                             .words = "TOPIC"};

@@ -135,4 +135,4 @@ static const struct opt options[] = {
 
 const struct opt_command dump_command = {
     "dump", "FILE... [-r]", "what segment, index and checkpoint files hold", options, 1, OPT_MANY,
-    dump};
+    dump,   .words = "FILE"};

@@ -27,6 +27,10 @@ extern const struct opt_command list_command, create_command, describe_command, 
     delete_command, config_command, offsets_command, trim_command, cluster_command, dump_command,
     verify_command;
 
+/* For cli/complete.h: TOPIC, SUBJECT and CONFIG (of config). */
+void ktopic_lookup(void *own, const char *kind, const struct operands *ops,
+                   const struct complete *c);
+
 /* A client of the brokers that the options name. The time of --timeout begins. */
 int ktopic_connect(struct ktopic *k, struct kerr *e);
 

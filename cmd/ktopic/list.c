@@ -87,4 +87,4 @@ static const struct opt options[] = {
 };
 
 const struct opt_command list_command = {
-    "list", "[-i]", "topics, their partitions and records", options, 0, 0, list};
+    "list", "[-i]", "topics, their partitions and records", options, 0, 0, list, .words = NULL};

@@ -22,8 +22,13 @@ static const struct opt own[] = {
 };
 
 static const struct opt_tool tool = {
-    "ktopic",   "COMMAND [OPTION]... [ARG]...", "topics, offsets and segment files",
-    .own = own, .common = common_options,       .commands = commands,
+    "ktopic",
+    "COMMAND [OPTION]... [ARG]...",
+    "topics, offsets and segment files",
+    .own = own,
+    .common = common_options,
+    .commands = commands,
+    .lookup = ktopic_lookup,
 };
 
 static int set(void *conf, const char *name, const char *value, struct kerr *e)

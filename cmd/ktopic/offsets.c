@@ -73,4 +73,5 @@ const struct opt_command offsets_command = {"offsets",
                                             options,
                                             1,
                                             OPT_MANY,
-                                            offsets};
+                                            offsets,
+                                            .words = "TOPIC"};

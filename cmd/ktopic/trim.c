@@ -154,4 +154,5 @@ const struct opt_command trim_command = {"trim",
                                          options,
                                          1,
                                          OPT_MANY,
-                                         trim};
+                                         trim,
+                                         .words = "TOPIC"};

@@ -68,4 +68,5 @@ static int verify(void *ctx, const struct operands *ops)
 }
 
 const struct opt_command verify_command = {
-    "verify", "FILE|DIR...", "check segments and their indexes", NULL, 1, OPT_MANY, verify};
+    "verify", "FILE|DIR...",  "check segments and their indexes", NULL, 1, OPT_MANY,
+    verify,   .words = "FILE"};

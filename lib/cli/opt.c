@@ -1,5 +1,6 @@
 #include "cli/opt.h"
 
+#include "cli/complete.h"
 #include "cli/exit.h"
 #include "cli/nearest.h"
 #include "cli/num.h"
@@ -7,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What every tool has, whatever its tables say. */
-static const struct opt standard[] = {
+const struct opt opt_standard[] = {
     {'h', "help", NULL, "show this help", OPT_HELP, .at = 0},
     {'V', "version", NULL, "show the version", OPT_VERSION, .at = 0},
     {0, "list-options", NULL, "list the options, for programs", OPT_OPTIONS, .at = 0},
@@ -174,6 +174,14 @@ static int unknown_long(struct parser *p, const char *name, size_t n)
     return kerr_set(p->e, KE_INVALID, "unknown option --%s", shown);
 }
 
+/* dashes and name: as the option was written. */
+static int lacks_argument(struct parser *p, const struct opt *o, const char *dashes,
+                          const char *name)
+{
+    p->ops->pending = o;
+    return kerr_set(p->e, KE_INVALID, "%s%s needs an argument, %s", dashes, name, o->arg);
+}
+
 /* "--name", "--name=value", "--name value": *i is the argument's index, moved past the value. */
 static int parse_long(struct parser *p, int argc, char **argv, int *i)
 {
@@ -194,7 +202,7 @@ static int parse_long(struct parser *p, int argc, char **argv, int *i)
         else if (*i + 1 < argc)
             arg = argv[++*i];
         else
-            return kerr_set(p->e, KE_INVALID, "--%s needs an argument, %s", o->name, o->arg);
+            return lacks_argument(p, o, "--", o->name);
     }
     return store(p, o, into, arg);
 }
@@ -217,7 +225,7 @@ static int parse_letters(struct parser *p, int argc, char **argv, int *i)
         if (s[1])
             return store(p, o, into, s + 1);
         if (*i + 1 >= argc)
-            return kerr_set(p->e, KE_INVALID, "-%c needs an argument, %s", *s, o->arg);
+            return lacks_argument(p, o, "-", (char[]){*s, 0});
         return store(p, o, into, argv[++*i]);
     }
     return rc;
@@ -269,7 +277,7 @@ int opt_parse(const struct opt_tool *t, int argc, char **argv, void *own, void *
     int rc = 0;
 
     *ops = (struct operands){0};
-    scope_add(&p.scope, standard, NULL);
+    scope_add(&p.scope, opt_standard, NULL);
     scope_add(&p.scope, t->own, own);
     scope_add(&p.scope, t->common, common);
     for (int i = 1; i < argc && rc == 0 && p.result == OPT_GO; i++) {
@@ -332,7 +340,7 @@ void opt_print_help(const struct opt_tool *t, const struct opt_command *c, FILE 
         print_table(c->options, out);
     print_table(t->own, out);
     print_table(t->common, out);
-    print_table(standard, out);
+    print_table(opt_standard, out);
 }
 
 static void list_table(const char *command, const struct opt *table, FILE *out)
@@ -346,7 +354,7 @@ void opt_print_options(const struct opt_tool *t, FILE *out)
 {
     list_table("-", t->own, out);
     list_table("-", t->common, out);
-    list_table("-", standard, out);
+    list_table("-", opt_standard, out);
     if (!t->commands)
         return;
     for (const struct opt_command *const *c = t->commands; *c; c++) {
@@ -361,6 +369,9 @@ int opt_main(const struct opt_tool *t, int argc, char **argv, void *own, void *c
     struct kerr e = {0};
 
     cli_hold_standard();
+    *ops = (struct operands){0};
+    if (argc > 1 && strcmp(argv[1], "--complete") == 0)
+        return complete_main(t, argc - 2, argv + 2, own, common);
     switch (opt_parse(t, argc, argv, own, common, ops, &e)) {
     case OPT_GO:
         return -1;

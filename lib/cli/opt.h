@@ -80,6 +80,7 @@ struct operands {
     size_t n;
     bool dashes;                       /* a "--" was given */
     const struct opt_command *command; /* the subcommand, or NULL; not counted in v */
+    const struct opt *pending;         /* KE_INVALID: it is the last argument, and lacks its own */
 };
 void operands_free(struct operands *o);
 
@@ -93,7 +94,10 @@ struct opt_command {
     const struct opt *options;         /* may be NULL; offsets into the tool's struct */
     size_t min_operands, max_operands; /* OPT_MANY: no limit */
     int (*run)(void *ctx, const struct operands *ops); /* an exit status */
+    const char *words; /* what its operands are, for cli/complete.h; may be NULL */
 };
+
+struct complete;
 
 struct opt_tool {
     const char *name;
@@ -103,12 +107,19 @@ struct opt_tool {
     const struct opt *common;                  /* common_options or NULL */
     const struct opt_command *const *commands; /* NULL-terminated, or NULL */
     size_t min_operands, max_operands;         /* of a tool without commands */
+    const char *words;                         /* likewise; see cli/complete.h */
+    /* Offers operands of a kind to a shell; own is as the options before have made it. */
+    void (*lookup)(void *own, const char *kind, const struct operands *ops,
+                   const struct complete *c);
 };
+
+/* What every tool has, whatever its tables say. */
+extern const struct opt opt_standard[];
 
 enum opt_result { OPT_GO = 0, OPT_SHOW_HELP = 1, OPT_SHOW_VERSION = 2, OPT_SHOW_OPTIONS = 3 };
 
 /* An enum opt_result, or KE_INVALID with the message (KE_NOMEM). ops is filled on OPT_GO, and its
- * command also on OPT_SHOW_HELP; free it in every case. */
+ * command also on OPT_SHOW_HELP; on KE_INVALID it has what stood before; free it in every case. */
 int opt_parse(const struct opt_tool *t, int argc, char **argv, void *own, void *common,
               struct operands *ops, struct kerr *e);
 
@@ -119,8 +130,8 @@ void opt_print_help(const struct opt_tool *t, const struct opt_command *c, FILE 
  * there; a command's name stands on a line of its own before its options. */
 void opt_print_options(const struct opt_tool *t, FILE *out);
 
-/* opt_parse, and what a main does with its result: -1 to go on, else the exit status (0 after -h,
- * -V, --list-options; 2 after a message on stderr). */
+/* opt_parse (for --complete: complete_main), and what a main does with its result: -1 to go on,
+ * else the exit status (0 after -h, -V, --list-options; 2 after a message on stderr). */
 int opt_main(const struct opt_tool *t, int argc, char **argv, void *own, void *common,
              struct operands *ops);
 

@@ -11,7 +11,7 @@ setup() {
 	make -s -C "$ROOT" B="$B" SAN="$SAN" DESTDIR="$D" PREFIX=/opt/kcore install
 }
 
-@test "the tools run from there, the completion and the man pages are found" {
+@test "the tools run from there, the completions and the man pages are found" {
 	PATH=$P/bin:$PATH
 	for t in "$ROOT"/cmd/*/; do
 		t=$(basename "$t")
@@ -19,6 +19,8 @@ setup() {
 		"$t" -V | grep -q "^$t (kcore) "
 		[ "$(find "$P/share/man" -name "$t.[18]" | wc -l)" = 1 ]
 		(. "$P/share/bash-completion/completions/$t"; complete -p "$t")
+		head -1 "$P/share/zsh/site-functions/_kcore" | grep -qw "$t"
+		fish -c "source $P/share/fish/vendor_completions.d/$t.fish; complete -c $t" | grep -q "$t"
 	done
 	seq 5 | kbroker --temp -- sh -c 'kprod -q t && ktopic list --json' >out
 	grep -qx '{"v":1,"topic":"t","partitions":1,"records":5}' out
