@@ -39,9 +39,7 @@ static int check_numbers(const struct batch *b, struct kerr *e)
         (b->producer_id >= 0 && (b->base_sequence < 0 || b->producer_epoch < 0)))
         return kerr_set(e, KE_INVALID, "producer id %lld with epoch %d, sequence %d",
                         (long long)b->producer_id, b->producer_epoch, b->base_sequence);
-    if (b->producer_id == -1 && b->base_sequence >= 0)
-        return kerr_set(e, KE_INVALID, "sequence %d without a producer id", b->base_sequence);
-    return 0;
+    return 0; /* a sequence without a producer id says nothing: Sarama sends 0 */
 }
 
 /* What is asked of every record: a time that is not too old (message.timestamp.before.max.ms), and

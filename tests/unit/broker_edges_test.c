@@ -233,6 +233,22 @@ static void produce_refuses_what_cannot_be_stored(void **state)
     batch_builder_free(&w);
 }
 
+/* Sarama's are 0 where it has no producer id. */
+static void a_sequence_without_a_producer_is_nobodys(void **state)
+{
+    struct batch_builder w = {0};
+    struct slice batch = make_batch(&w, 0, 3, 0, -1, 0);
+
+    (void)state;
+    raw_create(&c, "t", 1, NULL);
+    for (int i = 0; i < 3; i++) {
+        struct produce_response_partition_produce_response p = produce(9, "t", NULL, batch);
+        assert_int_equal(p.error_code, 0);
+        assert_int_equal(p.base_offset, 3 * i);
+    }
+    batch_builder_free(&w);
+}
+
 /* ---- fetch ---- */
 
 /* A request for n partitions from 0 on of one topic. */
@@ -465,6 +481,7 @@ int main(void)
         WITH_BROKER(metadata_by_id),
         WITH_BROKER(metadata_tells_operations_when_asked),
         WITH_BROKER(produce_refuses_what_cannot_be_stored),
+        WITH_BROKER(a_sequence_without_a_producer_is_nobodys),
         WITH_BROKER(what_fetch_does_not_know_is_minus_one),
         WITH_BROKER(a_client_that_has_gone_leaves_nothing_behind),
         WITH_BROKER(a_fetch_of_very_many_does_not_wait_long),
