@@ -4,7 +4,7 @@
 #   make build-deps, deps         installs from Debian's packages what building needs, make check too
 #   make demo                     a real file through a broker and back, compared and timed
 #   make check                    the tests; the last line counts them
-#   make interop                  Apache Kafka's own classes and tools against ours (brings a JDK)
+#   make interop                  Apache Kafka's own classes and tools, and other clients, against ours
 #   make torture                  all rounds of the fault rigs: power cut, kill -9, failing disks
 #   make fuzz T=SECONDS           looks for inputs that break the decoders, so long for each
 #   make valgrind                 the unit tests under memcheck
@@ -223,7 +223,7 @@ $(B)/tests/interop/%: $(B)/tests/interop/%.o $(B)/libkcore.a
 	$(say)LD $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Apache Kafka's own classes and programs against ours; brings a JDK and Maven where they are missing.
+# Apache Kafka's own classes and programs, and clients in five languages, against ours; brings what they need.
 interop: all unit $(patsubst tests/%.c,$(B)/tests/%,$(wildcard tests/interop/*.c))
 	tests/interop/run B=$(B) SAN=$(SAN)
 

@@ -2,13 +2,6 @@
 # What lib/log writes, read by Kafka's own DumpLogSegments.
 
 setup_file() {
-	mkdir -p "$B/interop-server"
-	local build
-	build=$(cd "$B/interop-server" && pwd)
-	mvn -q -B -Dstyle.color=never -f tests/interop/server/pom.xml -Dinterop.build="$build" \
-		dependency:build-classpath -Dmdep.outputFile="$build/classpath"
-	KAFKA_SERVER="java -cp $(cat "$build/classpath")"
-	export KAFKA_SERVER
 	"$B/tests/interop/segments" "$BATS_FILE_TMPDIR/data" >"$BATS_FILE_TMPDIR/records"
 }
 
@@ -23,7 +16,7 @@ files() {
 dump() {
 	local list
 	list=$(files "$1" | paste -sd,)
-	$KAFKA_SERVER org.apache.kafka.tools.DumpLogSegments "${@:2}" --files "$list"
+	$KCORE_TOOLS org.apache.kafka.tools.DumpLogSegments "${@:2}" --files "$list"
 }
 
 # entries SUFFIX SIZE: how many of that size the files have

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # Java's clients (kafka-clients, the version that pom.xml pins) against kbroker, by assignment, both ways
-# with kcat, librdkafka and our own tools.
+# with kcat, librdkafka and our own tools. Other versions of them: clients.bats.
 load ../clients/support
 
 CODECS='none gzip snappy lz4 zstd'
@@ -12,14 +12,6 @@ setup() {
 
 records() { /usr/bin/python3 "$ROOT/tests/clients/records.py" "$@"; }
 
-# pinned VERSION: $KCORE_JAVA with another version of the clients
-pinned() {
-	mvn -q -B -Dstyle.color=never -f "$ROOT/tests/interop/pom.xml" -Dkafka.version="$1" -Dinterop.build="$BATS_TEST_TMPDIR" \
-		dependency:build-classpath -Dmdep.outputFile="$BATS_TEST_TMPDIR/classpath" >&2
-	local classes=${KCORE_JAVA#*-cp }
-	echo "java -cp ${classes%%:*}:$(cat "$BATS_TEST_TMPDIR/classpath")"
-}
-
 @test "acks=all, retries=0, batch.size=16384, linger.ms=1, buffer.memory=33554432: a hundred records" {
 	start_broker
 	$KCORE_JAVA kcore.HundredRecords "$BROKER" hundred
@@ -29,6 +21,15 @@ pinned() {
 	stop_broker
 	start_broker # it is in the files
 	kcat -C -q -b "$BROKER" -t hundred -p 0 -o beginning -e -f '%o %k %s\n' | diff expected -
+}
+
+@test "the same with 4.4.0, 3.9.1 and 2.8.2" {
+	start_broker
+	local classes=${KCORE_JAVA#*-cp }
+	for v in 4.4.0 3.9.1 2.8.2; do
+		java -cp "${classes%%:*}:$(cat "$KCORE_INTEROP/classpath.$v")" kcore.HundredRecords "$BROKER" "hundred.$v"
+		kcons -e "hundred.$v" | diff <(seq 0 99) -
+	done
 }
 
 @test "Java's records of every kind, in every codec, as others read them" {
@@ -94,24 +95,6 @@ pinned() {
 	cat checks
 	[ "$(grep -c '^ok' checks)" = "$(sed -n 's/^1\.\.//p' checks)" ]
 }
-
-older() { # VERSION
-	local java
-	java=$(pinned "$1")
-	start_broker -X num.partitions=3
-	$java kcore.HundredRecords "$BROKER" hundred
-	$java kcore.Records send "$BROKER" . $(for c in $CODECS; do echo "java.$c=$c"; done)
-	$java kcore.Records read "$BROKER" . hundred $(for c in $CODECS; do echo "java.$c"; done)
-	[ "$(wc -l <hundred.read)" = 100 ]
-	for c in $CODECS; do
-		diff "java.$c.sent" "java.$c.read"
-		records read "$BROKER" "java.$c" | diff "java.$c.sent" -
-		[ "$(stored_codecs "java.$c")" = "$c " ]
-	done
-}
-
-@test "kafka-clients 3.9.1" { older 3.9.1; }
-@test "kafka-clients 2.8.2" { older 2.8.2; }
 
 @test "each API in each listed version: Kafka's parser reads the answers to their last byte" {
 	start_broker
