@@ -18,8 +18,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define GRACE_MS  10000
-#define FOR_FILES 64 /* descriptors */
+#define GRACE_MS     10000
+#define FILES_LEAST  64 /* descriptors */
+#define FILES_ENOUGH 1024
+#define OTHER_FILES  48 /* listeners, event loops, the catalog */
 
 static const struct opt options[] = {
     {'d', "dir", "DIR[,DIR...]", "keep the data here (log.dirs)", OPT_TEXT,
@@ -61,14 +63,20 @@ static const struct opt_tool tool = {
 
 /* ---- configuration ---- */
 
-/* Connections must not take what the files need. */
-static void keep_descriptors(struct broker_conf *conf)
+/* Connections must not take what the files need, nor logs what everything else does. */
+static void share_descriptors(struct broker_conf *conf)
 {
     struct rlimit r;
+    int64_t all, files;
 
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur != RLIM_INFINITY &&
-        conf->connections_max + FOR_FILES > (int64_t)r.rlim_cur)
-        conf->connections_max = r.rlim_cur > FOR_FILES ? (int64_t)r.rlim_cur - FOR_FILES : 1;
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= INT32_MAX)
+        return;
+    all = (int64_t)r.rlim_cur;
+    files = all / 4 < FILES_LEAST ? FILES_LEAST : all / 4 > FILES_ENOUGH ? FILES_ENOUGH : all / 4;
+    if (conf->connections_max + files > all)
+        conf->connections_max = all > files ? all - files : 1;
+    files = all - conf->connections_max - OTHER_FILES;
+    conf->files_max = files > FILES_LEAST / 2 ? (int)files : FILES_LEAST / 2;
 }
 
 int kbroker_configure(const struct kbroker *k, struct broker_conf *conf, struct kerr *e)
@@ -95,7 +103,7 @@ int kbroker_configure(const struct kbroker *k, struct broker_conf *conf, struct 
     conf->adopt = k->adopt;
     conf->accept_missing = k->accept_missing;
     conf->unsafe_fs = k->unsafe_fs;
-    keep_descriptors(conf);
+    share_descriptors(conf);
     return rc < 0 ? rc : broker_conf_check(conf, e);
 }
 

@@ -162,6 +162,7 @@ static int open_dirs(struct broker *b, struct kerr *e)
             .pool = b->flush_pool,
             .flush_linger_ns = FLUSH_LINGER_NS,
             .producer_expiry_ms = b->conf.producer_expiry_ms,
+            .max_files = b->conf.files_max / b->conf.dir_count,
             .min_free_bytes = MIN_FREE_BYTES,
             .unsafe_fs = b->conf.unsafe_fs,
         };

@@ -134,7 +134,7 @@ static bool write_entries(struct plog *l, struct segment *s, enum log_file kind,
                           size_t size, uint32_t count, uint32_t in_file)
 {
     struct kerr e;
-    int fd = segment_fd(s, l->dirfd, kind, true, &e);
+    int fd = segment_fd(s, plog_dirfd(l), kind, true, &e);
 
     if (fd < 0 || (count && os_pwrite(fd, p, size * count, (off_t)(size * (size_t)in_file)) < 0)) {
         if (fd >= 0)
@@ -242,7 +242,7 @@ int plog_write_snapshot(struct plog *l, bool sync, struct kerr *e)
     log_file_name(name, l->end, LOG_FILE_SNAPSHOT);
     if (!producers_save(&l->producers, &b))
         rc = kerr_set(e, KE_NOMEM, "producer snapshot");
-    else if ((fd = os_openat(l->dirfd, name, O_WRONLY | O_CREAT | O_TRUNC, 0600)) < 0 ||
+    else if ((fd = os_openat(plog_dirfd(l), name, O_WRONLY | O_CREAT | O_TRUNC, 0600)) < 0 ||
              os_pwrite(fd, b.p, b.n, 0) < 0 || (sync && os_fdatasync(fd) < 0))
         rc = kerr_sys(e, KE_IO, "%s: write %s", l->name, name);
     if (fd >= 0)
@@ -254,7 +254,7 @@ int plog_write_snapshot(struct plog *l, bool sync, struct kerr *e)
 /* Takes away what a failed write has left behind the end. */
 static int cut_tail(struct plog *l, struct segment *s, struct kerr *e)
 {
-    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e);
+    int fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, e);
 
     if (fd < 0)
         return fd;
@@ -267,7 +267,7 @@ static int cut_tail(struct plog *l, struct segment *s, struct kerr *e)
 
 int plog_roll(struct plog *l, struct kerr *e)
 {
-    struct segment *old = plog_active(l), *s = segment_new(l->end);
+    struct segment *old = plog_active(l), *s = segment_new(l->end, logdir_files(l->dir));
     struct kerr warning;
     int rc;
 
@@ -279,7 +279,7 @@ int plog_roll(struct plog *l, struct kerr *e)
     if (rc == 0)
         rc = plog_unlink_segment(l, s->base, false, e);
     if (rc == 0)
-        rc = segment_create(s, l->dirfd, e);
+        rc = segment_create(s, plog_dirfd(l), e);
     if (rc < 0) {
         segment_unref(s);
         return kerr_ctx(e, rc, "%s: new segment", l->name);
@@ -295,7 +295,7 @@ int plog_roll(struct plog *l, struct kerr *e)
     }
     /* Room that was promised and not used goes back. */
     if (old->reserved > old->size &&
-        os_ftruncate(segment_fd(old, l->dirfd, LOG_FILE_LOG, false, NULL), old->size) == 0)
+        os_ftruncate(segment_fd(old, plog_dirfd(l), LOG_FILE_LOG, false, NULL), old->size) == 0)
         old->reserved = old->size;
     pthread_mutex_lock(&l->sm);
     free(old->tail);
@@ -332,7 +332,7 @@ static int check_space(struct plog *l, int64_t n, struct kerr *e)
         l->unchecked += n;
         return 0;
     }
-    if (fstatvfs(l->dirfd, &v) < 0)
+    if (fstatvfs(plog_dirfd(l), &v) < 0)
         return kerr_sys(e, KE_IO, "%s: statvfs", l->name);
     if ((int64_t)v.f_bavail * (int64_t)v.f_frsize < logdir_conf(l->dir)->min_free_bytes + n) {
         l->unchecked = 0;
@@ -376,7 +376,7 @@ static int reserve(struct plog *l, struct segment *s, int fd, int64_t to, const 
 static int write_batch(struct plog *l, struct segment *s, struct plog_append *a,
                        const struct plog_conf *c, struct kerr *e)
 {
-    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e), rc;
+    int fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, e), rc;
     struct iovec v = {a->bytes, a->size};
     mono_ns start;
     size_t done;
@@ -530,6 +530,7 @@ int plog_append(struct plog *l, struct plog_append *a, wall_ms now, struct kerr 
         todo = ask_for_repair(l);
     pthread_mutex_unlock(&l->am);
     plog_flush_start(l, todo);
+    logdir_limit_files(l->dir);
     if (advanced)
         plog_fire_advanced(l);
     buf_free(&recoded);

@@ -14,7 +14,7 @@ int plog_unlink_segment(struct plog *l, int64_t base, bool all, struct kerr *e)
 
     for (int kind = all ? LOG_FILE_LOG : LOG_FILE_INDEX; kind < LOG_FILE_COUNT; kind++) {
         log_file_name(name, base, (enum log_file)kind);
-        if (os_unlinkat(l->dirfd, name, 0) < 0 && errno != ENOENT)
+        if (os_unlinkat(plog_dirfd(l), name, 0) < 0 && errno != ENOENT)
             return kerr_sys(e, KE_IO, "%s: unlink %s", l->name, name);
     }
     return 0;
@@ -22,7 +22,7 @@ int plog_unlink_segment(struct plog *l, int64_t base, bool all, struct kerr *e)
 
 int plog_drop_snapshots(struct plog *l, int64_t end, struct kerr *e)
 {
-    int fd = os_openat(l->dirfd, ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
+    int fd = os_openat(plog_dirfd(l), ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     enum log_file kind;
@@ -36,7 +36,7 @@ int plog_drop_snapshots(struct plog *l, int64_t end, struct kerr *e)
     }
     while (rc == 0 && (entry = readdir(dir)) != NULL)
         if (log_file_parse(entry->d_name, &offset, &kind) && kind == LOG_FILE_SNAPSHOT &&
-            offset > end && os_unlinkat(l->dirfd, entry->d_name, 0) < 0 && errno != ENOENT)
+            offset > end && os_unlinkat(plog_dirfd(l), entry->d_name, 0) < 0 && errno != ENOENT)
             rc = kerr_sys(e, KE_IO, "%s: unlink %s", l->name, entry->d_name);
     closedir(dir);
     return rc;
@@ -70,13 +70,13 @@ static int cut_indexes(struct plog *l, struct segment *s, struct segment_view *v
     int fd, rc;
 
     if (entries < 0) {
-        rc = segment_load_index(s, l->dirfd, LOG_FILE_INDEX, &b, e);
+        rc = segment_load_index(s, plog_dirfd(l), LOG_FILE_INDEX, &b, e);
         entries = rc < 0 ? 0 : (int64_t)index_used(buf_slice(&b), LOG_FILE_INDEX);
     }
     v->entries = entries;
-    entries = entries ? segment_entries_below(v, l->dirfd, offset, e) : 0;
+    entries = entries ? segment_entries_below(v, plog_dirfd(l), offset, e) : 0;
     entries = entries < 0 ? 0 : entries;
-    rc = segment_load_index(s, l->dirfd, LOG_FILE_TIMEINDEX, &b, e);
+    rc = segment_load_index(s, plog_dirfd(l), LOG_FILE_TIMEINDEX, &b, e);
     n = rc < 0 ? 0 : index_used(buf_slice(&b), LOG_FILE_TIMEINDEX);
     for (; times < n; times++) {
         struct time_entry t = time_entry_get(b.p + times * TIME_ENTRY);
@@ -85,10 +85,10 @@ static int cut_indexes(struct plog *l, struct segment *s, struct segment_view *v
         last = t.timestamp;
     }
     buf_free(&b);
-    fd = segment_fd(s, l->dirfd, LOG_FILE_INDEX, false, NULL);
+    fd = segment_fd(s, plog_dirfd(l), LOG_FILE_INDEX, false, NULL);
     if (fd >= 0 && os_ftruncate(fd, entries * (int64_t)INDEX_ENTRY) < 0)
         return kerr_sys(e, KE_IO, "%s: cut an index", l->name);
-    fd = segment_fd(s, l->dirfd, LOG_FILE_TIMEINDEX, false, NULL);
+    fd = segment_fd(s, plog_dirfd(l), LOG_FILE_TIMEINDEX, false, NULL);
     if (fd >= 0 && os_ftruncate(fd, (off_t)(times * TIME_ENTRY)) < 0)
         return kerr_sys(e, KE_IO, "%s: cut an index", l->name);
     pthread_mutex_lock(&l->sm);
@@ -105,7 +105,7 @@ static int cut_indexes(struct plog *l, struct segment *s, struct segment_view *v
 /* The segment that keeps the end, cut there. */
 static int cut_segment(struct plog *l, struct segment *s, int64_t offset, struct kerr *e)
 {
-    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e), rc;
+    int fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, e), rc;
     struct segment_view v;
     struct found f;
     int64_t position;
@@ -116,7 +116,7 @@ static int cut_segment(struct plog *l, struct segment *s, int64_t offset, struct
     v = plog_view(s, offset);
     pthread_mutex_unlock(&l->sm);
     v.hint = -1;
-    rc = segment_find(&v, l->dirfd, offset, false, &f, e);
+    rc = segment_find(&v, plog_dirfd(l), offset, false, &f, e);
     position = rc == 1 ? f.position : v.size;
     if (rc >= 0)
         rc = cut_indexes(l, s, &v, offset, e);
@@ -126,7 +126,7 @@ static int cut_segment(struct plog *l, struct segment *s, int64_t offset, struct
     if (rc >= 0) {
         int64_t max = -1, max_offset = -1;
         v.entries = s->entries;
-        rc = segment_max_time(&v, l->dirfd, s->base, offset, &max, &max_offset, e);
+        rc = segment_max_time(&v, plog_dirfd(l), s->base, offset, &max, &max_offset, e);
         pthread_mutex_lock(&l->sm);
         l->size -= s->size - position;
         s->size = position;
@@ -147,12 +147,12 @@ static int cut_segment(struct plog *l, struct segment *s, int64_t offset, struct
 
 static int begin_segment(struct plog *l, int64_t base, struct kerr *e)
 {
-    struct segment *s = segment_new(base);
+    struct segment *s = segment_new(base, logdir_files(l->dir));
     int rc;
 
     if (!s)
         return kerr_set(e, KE_NOMEM, "segment");
-    rc = segment_create(s, l->dirfd, e);
+    rc = segment_create(s, plog_dirfd(l), e);
     if (rc == 0)
         rc = plog_push_segment(l, s, e);
     if (rc < 0)
@@ -171,7 +171,7 @@ static int cut_files(struct plog *l, int64_t to, struct kerr *e)
     s = plog_active(l);
     if (rc == 0 && s)
         rc = cut_segment(l, s, to, e);
-    if (rc == 0 && s && os_fdatasync(segment_fd(s, l->dirfd, LOG_FILE_LOG, false, NULL)) < 0) {
+    if (rc == 0 && s && os_fdatasync(segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, NULL)) < 0) {
         /* What it was cut to has been covered before. After a crash the rest may be there again,
          * and recovery cuts it where the next segment begins. */
         l->tainted = l->repair_fresh = true;
@@ -182,7 +182,7 @@ static int cut_files(struct plog *l, int64_t to, struct kerr *e)
         rc = begin_segment(l, to, e);
     if (rc == 0)
         rc = plog_drop_snapshots(l, to, e);
-    if (rc == 0 && os_fsync(l->dirfd) < 0)
+    if (rc == 0 && os_fsync(plog_dirfd(l)) < 0)
         rc = kerr_sys(e, KE_IO, "%s: sync of the directory", l->name);
     return rc;
 }
@@ -258,7 +258,7 @@ static int boundary(struct plog *l, int64_t offset, int64_t *out, struct kerr *e
     pthread_mutex_lock(&l->sm);
     v = plog_view(l->seg[plog_segment_at(l, offset)], offset);
     pthread_mutex_unlock(&l->sm);
-    rc = segment_find(&v, l->dirfd, offset, false, &f, e);
+    rc = segment_find(&v, plog_dirfd(l), offset, false, &f, e);
     *out = rc == 1 && f.base_offset < offset ? f.base_offset : offset;
     segment_unref(v.segment);
     return rc < 0 ? rc : 0;

@@ -49,7 +49,7 @@ static int bury(struct plog *l, int64_t base, int64_t delay_ms, struct kerr *e)
         char from[LOG_FILE_NAME], to[DELETED_NAME];
         log_file_name(from, base, (enum log_file)kind);
         deleted_name(to, base, (enum log_file)kind);
-        if (os_renameat(l->dirfd, from, l->dirfd, to) < 0 && errno != ENOENT)
+        if (os_renameat(plog_dirfd(l), from, plog_dirfd(l), to) < 0 && errno != ENOENT)
             return kerr_sys(e, KE_IO, "%s: rename %s", l->name, from);
     }
     l->grave[l->graves++] =
@@ -116,8 +116,8 @@ static int unlink_due(struct plog *l, struct kerr *e)
 
     for (; n < l->graves && rc == 0 && l->grave[n].due.ns <= now.ns; n += rc == 0)
         for (int kind = LOG_FILE_LOG; kind < LOG_FILE_COUNT && rc == 0; kind++)
-            if (os_unlinkat(l->dirfd, deleted_name(name, l->grave[n].base, (enum log_file)kind),
-                            0) < 0 &&
+            if (os_unlinkat(plog_dirfd(l),
+                            deleted_name(name, l->grave[n].base, (enum log_file)kind), 0) < 0 &&
                 errno != ENOENT)
                 rc = kerr_sys(e, KE_IO, "%s: unlink %s", l->name, name);
     l->graves -= n;
@@ -144,11 +144,11 @@ int plog_sweep(struct plog *l, struct kerr *e)
  * last entry, through descriptors that go again. */
 static int learn_max_time(struct plog *l, struct segment *s, struct kerr *e)
 {
-    struct segment *look = segment_new(s->base);
+    struct segment *look = segment_new(s->base, logdir_files(l->dir));
     int64_t max = -1, at = -1;
     struct segment_view v = {
         .segment = look, .base = s->base, .size = s->size, .entries = -1, .hint = -1};
-    int rc = look ? segment_max_time(&v, l->dirfd, s->base, s->end, &max, &at, e)
+    int rc = look ? segment_max_time(&v, plog_dirfd(l), s->base, s->end, &max, &at, e)
                   : kerr_set(e, KE_NOMEM, "%s: segment", l->name);
 
     segment_unref(look);
@@ -176,7 +176,8 @@ static int newest_time(struct plog *l, struct segment *s, int64_t *out, struct k
     *out = s->max_time;
     if (rc < 0 || s->max_time >= 0)
         return rc;
-    if (fstatat(l->dirfd, log_file_name(name, s->base, LOG_FILE_LOG), &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(plog_dirfd(l), log_file_name(name, s->base, LOG_FILE_LOG), &st,
+                AT_SYMLINK_NOFOLLOW) < 0)
         return kerr_sys(e, KE_IO, "%s: stat %s", l->name, name);
     *out = (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
     return 0;

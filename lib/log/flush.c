@@ -8,6 +8,7 @@
 
 #include "os/file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <time.h>
 
@@ -18,7 +19,7 @@ static bool is_due(struct plog *l)
 {
     if (l->offline)
         return logdir_mono(l->dir).ns >= l->repair_next.ns;
-    return l->synced < l->end || l->dirs_made != l->dirs_synced;
+    return l->synced < l->end || (l->dirs_made != l->dirs_synced && !l->unborn);
 }
 
 enum flush_want plog_flush_want(struct plog *l, enum flush_want want)
@@ -48,8 +49,9 @@ enum flush_want plog_append_wants(const struct plog *l)
         return FLUSH_LINGER;
     if (l->end - l->synced >= l->conf.flush_messages)
         return FLUSH_SOON;
-    return plog_flushes_by_time(&l->conf) || l->dirs_made != l->dirs_synced ? FLUSH_LINGER
-                                                                            : FLUSH_NO;
+    return plog_flushes_by_time(&l->conf) || l->dirs_made != l->dirs_synced || l->unborn
+               ? FLUSH_LINGER
+               : FLUSH_NO;
 }
 
 /* Takes what is to be flushed next: the oldest segment with records that are not covered. */
@@ -72,13 +74,13 @@ static struct segment *next_unsynced(struct plog *l, int64_t until, int64_t *end
 static void sync_snapshot(struct plog *l, int64_t at)
 {
     char name[LOG_FILE_NAME];
-    int fd = os_openat(l->dirfd, log_file_name(name, at, LOG_FILE_SNAPSHOT), O_RDONLY, 0);
+    int fd = os_openat(plog_dirfd(l), log_file_name(name, at, LOG_FILE_SNAPSHOT), O_RDONLY, 0);
 
     if (fd < 0)
         return; /* could not be written, and it was said */
     if (os_fdatasync(fd) < 0) {
         diag(logdir_conf(l->dir)->diag, DIAG_WARN, "%s: sync of %s failed", l->name, name);
-        os_unlinkat(l->dirfd, name, 0);
+        os_unlinkat(plog_dirfd(l), name, 0);
     }
     os_close(fd);
 }
@@ -90,12 +92,12 @@ static void sync_indexes(struct plog *l, struct segment *s)
     char name[LOG_FILE_NAME];
 
     for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
-        int fd = segment_fd(s, l->dirfd, (enum log_file)kind, false, NULL);
+        int fd = segment_fd(s, plog_dirfd(l), (enum log_file)kind, false, NULL);
         if (fd < 0 || os_fdatasync(fd) == 0)
             continue;
         diag(logdir_conf(l->dir)->diag, DIAG_WARN, "%s: sync of an index of segment %lld failed",
              l->name, (long long)s->base);
-        os_unlinkat(l->dirfd, log_file_name(name, s->base, (enum log_file)kind), 0);
+        os_unlinkat(plog_dirfd(l), log_file_name(name, s->base, (enum log_file)kind), 0);
     }
     sync_snapshot(l, s->end);
     s->indexes_synced = true;
@@ -122,21 +124,41 @@ static void sync_closed_indexes(struct plog *l)
     } while (s);
 }
 
+/* partition.metadata, if there is one. */
+static int sync_metadata(struct plog *l, struct kerr *e)
+{
+    int fd = os_openat(plog_dirfd(l), PARTITION_METADATA, O_RDONLY | O_NONBLOCK, 0), rc = 0;
+
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0 || os_fsync(fd) < 0)
+        rc = kerr_sys(e, KE_IO, "%s: sync of " PARTITION_METADATA, l->name);
+    if (fd >= 0)
+        os_close(fd);
+    return rc;
+}
+
+/* The names in the directory, and, once, the directory's own. */
 static int sync_directory(struct plog *l, struct kerr *e)
 {
     unsigned made;
+    bool unborn;
 
     pthread_mutex_lock(&l->sm);
     made = l->dirs_made;
-    if (made == l->dirs_synced) {
+    unborn = l->unborn;
+    if (made == l->dirs_synced && !unborn) {
         pthread_mutex_unlock(&l->sm);
         return 0;
     }
     pthread_mutex_unlock(&l->sm);
-    if (os_fsync(l->dirfd) < 0)
+    if (unborn && sync_metadata(l, e) < 0)
+        return KE_IO;
+    if (os_fsync(plog_dirfd(l)) < 0 || (unborn && logdir_sync(l->dir) < 0))
         return kerr_sys(e, KE_IO, "%s: sync of the directory", l->name);
     pthread_mutex_lock(&l->sm);
     l->dirs_synced = made;
+    l->unborn = false;
     pthread_mutex_unlock(&l->sm);
     return 0;
 }
@@ -144,7 +166,7 @@ static int sync_directory(struct plog *l, struct kerr *e)
 static int sync_segment(struct plog *l, struct segment *s, int64_t end, int64_t position,
                         struct kerr *e)
 {
-    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e);
+    int fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, e);
 
     if (fd < 0)
         return fd;
@@ -303,6 +325,7 @@ static void run(struct pool_task *t)
         pthread_mutex_unlock(&l->sm);
         if (after > before)
             plog_fire_advanced(l);
+        logdir_limit_files(l->dir);
     } while (finish(l) == FLUSH_SOON);
 }
 

@@ -230,7 +230,11 @@ static int take_clean_mark(struct logdir *d, struct kerr *e)
         d->was_clean = true;
     else if (errno != ENOENT)
         return kerr_sys(e, KE_IO, "%s: unlink " CLEAN, d->path);
-    return os_fsync(d->fd) < 0 ? kerr_sys(e, KE_IO, "%s: sync", d->path) : 0;
+    /* What a crash has left of logs that were never flushed is served, and seen by others, from now
+     * on. */
+    if ((d->was_clean ? os_fsync(d->fd) : os_syncfs(d->fd)) < 0)
+        return kerr_sys(e, KE_IO, "%s: sync", d->path);
+    return 0;
 }
 
 static void destroy(struct logdir *d)
@@ -316,6 +320,8 @@ int logdir_close(struct logdir *d, bool clean, struct kerr *e)
     logdir_stop_queue(d);
     if (clean && d->clean) {
         rc = logdir_checkpoint(d, e);
+        if (rc == 0 && d->births && os_syncfs(d->fd) < 0)
+            rc = kerr_sys(e, KE_IO, "%s: sync", d->path);
         if (rc == 0 && os_replace(d->fd, CLEAN, mark, sizeof mark - 1) < 0)
             rc = kerr_sys(e, KE_IO, "%s: write " CLEAN, d->path);
     } else if (clean) {
@@ -369,6 +375,11 @@ int64_t logdir_producer_expiry(const struct logdir *d)
 void logdir_set_producer_expiry(struct logdir *d, int64_t ms)
 {
     atomic_store(&d->producer_expiry_ms, ms);
+}
+
+int logdir_sync(const struct logdir *d)
+{
+    return os_fsync(d->fd);
 }
 
 mono_ns logdir_mono(const struct logdir *d)

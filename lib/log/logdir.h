@@ -21,8 +21,9 @@ struct logdir_conf {
     struct pool *pool;          /* flushes run here; the caller's, outlives the logdir */
     int64_t flush_linger_ns;    /* how long a flush that nobody waits for may be put off: 2 ms */
     int64_t producer_expiry_ms; /* producer.id.expiration.ms, 1 day, monotonic */
-    int64_t min_free_bytes;     /* where room cannot be reserved: refuse appends below this */
-    bool unsafe_fs;             /* accept NFS and the like */
+    int max_files; /* descriptors that logs may have open, give or take a few; 0: any number */
+    int64_t min_free_bytes; /* where room cannot be reserved: refuse appends below this */
+    bool unsafe_fs;         /* accept NFS and the like */
 };
 
 /* Makes the directory (0700) if it is missing, takes the lock, reads or writes meta.properties.
@@ -46,7 +47,9 @@ struct logdir_entry {
 /* The partition directories; -delete and -stray ones are not shown (-delete ones are removed). */
 int logdir_list(struct logdir *d, struct logdir_entry **out, size_t *n, struct kerr *e);
 
-/* mkdir, partition.metadata, directory fsync. KE_EXISTS. The new log is empty and open. */
+/* mkdir, partition.metadata. KE_EXISTS. The new log is empty and open. A crash may take it away
+ * until the first flush, or a clean stop, has made it durable: before anything in it is promised.
+ */
 int logdir_create(struct logdir *d, const char *topic, int32_t partition, struct uuid topic_id,
                   const struct plog_conf *c, struct plog **out, struct kerr *e);
 /* Opens and, after an unclean stop, recovers: scans from the recovery point, cuts a torn tail,
@@ -60,7 +63,8 @@ void plog_close(struct plog *l, bool clean);
 int plog_delete(struct plog *l, struct kerr *e);
 /* Renames an entry to -stray (kept), or, where there is such a one, to .<uuid>-stray. */
 int logdir_set_aside(struct logdir *d, const struct logdir_entry *entry, struct kerr *e);
-/* Removes an entry that got neither an id nor a file before a crash; false when it is another. */
+/* Removes an entry without an id and without a byte of a record, as a crash leaves one that was
+ * being made; false when it is another. */
 bool logdir_remove_unborn(struct logdir *d, const struct logdir_entry *entry);
 
 /* The directory that a log lies in. */

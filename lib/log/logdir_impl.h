@@ -17,13 +17,17 @@ struct logdir {
     struct uuid id;
     bool was_clean;
     _Atomic int64_t producer_expiry_ms; /* conf's, until it is changed */
+    atomic_int files;                   /* descriptors open in logs */
 
     pthread_mutex_t mu;
     struct plog *logs; /* open ones */
+    struct plog *hand; /* whose descriptors are looked at next; NULL: the first one's */
     /* What the files say of partitions that are not open. */
     struct offset_entry *recovery, *start;
     size_t recoveries, starts;
     bool stale; /* the files speak of a log that has been deleted */
+    atomic_bool
+        births; /* some were closed that have no record, and that no flush has made durable */
     bool clean; /* all that has been closed was closed cleanly */
 
     pthread_mutex_t queue_mu;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { DIR_NAME = 256, METADATA_MAX = 4096 };
 
@@ -42,16 +43,6 @@ static void remove_dir(struct logdir *d, const char *name)
             os_unlinkat(dirfd(dir), entry->d_name, 0);
     closedir(dir);
     os_unlinkat(d->fd, name, AT_REMOVEDIR);
-}
-
-static void unlink_in(int fd, const char *dir, const char *name)
-{
-    int at = os_openat(fd, dir, O_RDONLY | O_DIRECTORY, 0);
-
-    if (at < 0)
-        return;
-    os_unlinkat(at, name, 0);
-    os_close(at);
 }
 
 /* ---- the list ---- */
@@ -157,8 +148,7 @@ static int open_log(struct logdir *d, const char *name, struct uuid id, const st
 
     if (!l)
         return KE_NOMEM;
-    l->dirfd = os_openat(d->fd, name, O_RDONLY | O_DIRECTORY, 0);
-    if (l->dirfd < 0)
+    if (plog_dirfd(l) < 0)
         rc = kerr_sys(e, errno == ENOENT ? KE_NOTFOUND : KE_IO, "%s: open %s", d->path, name);
     if (rc == 0)
         rc = plog_load(l, start, e);
@@ -189,6 +179,7 @@ int logdir_load(struct logdir *d, const struct logdir_entry *entry, const struct
     logdir_drop_values(d, entry->topic, entry->partition);
     enlist(d, *out);
     pthread_mutex_unlock(&d->mu);
+    logdir_limit_files(d);
     return 0;
 }
 
@@ -204,18 +195,22 @@ static int forget_namesake(struct logdir *d, const char *topic, int32_t partitio
     return rc;
 }
 
+/* Not synced: see plog.unborn. */
 static int write_metadata(struct logdir *d, const char *name, struct uuid id, struct kerr *e)
 {
-    int fd = os_openat(d->fd, name, O_RDONLY | O_DIRECTORY, 0), rc = 0;
+    int fd = os_openat(d->fd, name, O_RDONLY | O_DIRECTORY, 0), file = -1, rc = 0;
     struct buf b = {0};
 
     if (fd < 0)
         return kerr_sys(e, KE_IO, "open %s", name);
     if (!partition_metadata_write(&b, id))
         rc = kerr_set(e, KE_NOMEM, PARTITION_METADATA);
-    else if (os_replace(fd, PARTITION_METADATA, b.p, b.n) < 0)
+    else if ((file = os_openat(fd, PARTITION_METADATA, O_WRONLY | O_CREAT | O_EXCL, 0600)) < 0 ||
+             os_pwrite(file, b.p, b.n, 0) < 0)
         rc = kerr_sys(e, KE_IO, "%s: write " PARTITION_METADATA, name);
     buf_free(&b);
+    if (file >= 0)
+        os_close(file);
     os_close(fd);
     return rc;
 }
@@ -223,7 +218,7 @@ static int write_metadata(struct logdir *d, const char *name, struct uuid id, st
 int logdir_create(struct logdir *d, const char *topic, int32_t partition, struct uuid topic_id,
                   const struct plog_conf *c, struct plog **out, struct kerr *e)
 {
-    const struct plog_start start = {.clean = true};
+    const struct plog_start start = {.clean = true, .unborn = true};
     char name[DIR_NAME + 16], parsed[PARTITION_TOPIC];
     int32_t number;
     int rc;
@@ -239,10 +234,6 @@ int logdir_create(struct logdir *d, const char *topic, int32_t partition, struct
     rc = write_metadata(d, name, topic_id, e);
     if (rc == 0)
         rc = open_log(d, name, topic_id, c, &start, out, e);
-    if (rc == 0 && os_fsync(d->fd) < 0) {
-        rc = kerr_sys(e, KE_IO, "%s: sync", d->path);
-        plog_free(*out);
-    }
     if (rc < 0) {
         remove_dir(d, name);
         return rc;
@@ -250,6 +241,7 @@ int logdir_create(struct logdir *d, const char *topic, int32_t partition, struct
     pthread_mutex_lock(&d->mu);
     enlist(d, *out);
     pthread_mutex_unlock(&d->mu);
+    logdir_limit_files(d);
     return 0;
 }
 
@@ -264,16 +256,20 @@ static bool make_clean(struct plog *l)
 
     if (l->offline || l->tainted || !s || l->synced < l->end)
         return false;
+    if (l->unborn) { /* as it has been made; logdir_close makes all such durable at once */
+        atomic_store(&l->dir->births, true);
+        return true;
+    }
     plog_write_tail(l, s, true);
-    fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, NULL);
+    fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, NULL);
     if (fd >= 0 && (s->reserved > s->size || s->dirty_tail) && os_ftruncate(fd, s->size) < 0)
         return false;
     for (int kind = LOG_FILE_INDEX; kind <= LOG_FILE_TIMEINDEX; kind++) {
-        fd = segment_fd(s, l->dirfd, (enum log_file)kind, false, NULL);
+        fd = segment_fd(s, plog_dirfd(l), (enum log_file)kind, false, NULL);
         if (fd >= 0 && os_fdatasync(fd) < 0)
             return false;
     }
-    if (plog_write_snapshot(l, true, &e) < 0 || os_fsync(l->dirfd) < 0)
+    if (plog_write_snapshot(l, true, &e) < 0 || os_fsync(plog_dirfd(l)) < 0)
         return false;
     return true;
 }
@@ -287,6 +283,8 @@ void logdir_forget(struct logdir *d, struct plog *l, bool clean, bool deleted)
         d->logs = l->next;
     if (l->next)
         l->next->prev = l->prev;
+    if (d->hand == l)
+        d->hand = l->next;
     if (!deleted && !(logdir_keep_values(d, l) && clean))
         d->clean = false;
     if (deleted && (l->checkpointed > 0 || l->start_kept > 0))
@@ -332,14 +330,33 @@ static void unique_name(char out[DIR_NAME], const char *name, const char *what)
     snprintf(out + n, (size_t)(DIR_NAME - n), "-%s", what);
 }
 
+/* Its directory is open and stays so: it could not be found under its new name. */
+static int pin(struct plog *l)
+{
+    pthread_mutex_lock(&l->sm);
+    l->pinned = true;
+    pthread_mutex_unlock(&l->sm);
+    return plog_dirfd(l);
+}
+
+/* errno stays as it is. */
+static void unpin(struct plog *l)
+{
+    pthread_mutex_lock(&l->sm);
+    l->pinned = false;
+    pthread_mutex_unlock(&l->sm);
+}
+
 int plog_delete(struct plog *l, struct kerr *e)
 {
     struct logdir *d = l->dir;
     char to[DIR_NAME];
 
     unique_name(to, l->name, "delete");
-    if (os_renameat(d->fd, l->name, d->fd, to) < 0)
+    if (pin(l) < 0 || os_renameat(d->fd, l->name, d->fd, to) < 0) {
+        unpin(l);
         return kerr_sys(e, KE_IO, "%s: rename %s", d->path, l->name);
+    }
     if (os_fsync(d->fd) < 0)
         diag(d->conf.diag, DIAG_WARN, "%s: sync after the deletion of %s failed", d->path, l->name);
     quiesce(l);
@@ -349,13 +366,34 @@ int plog_delete(struct plog *l, struct kerr *e)
     return 0;
 }
 
+/* Whether a directory has in it only what one that was being made has, and no byte of a record. */
+static bool is_unborn(struct logdir *d, const char *name)
+{
+    DIR *dir = read_dir(d->fd, name);
+    struct dirent *entry;
+    bool unborn = dir != NULL;
+
+    while (unborn && (entry = readdir(dir)) != NULL) {
+        const char *file = entry->d_name;
+        struct stat st;
+        if (strcmp(file, ".") == 0 || strcmp(file, "..") == 0 ||
+            strcmp(file, PARTITION_METADATA) == 0 || strcmp(file, PARTITION_METADATA ".tmp") == 0)
+            continue;
+        unborn = (ends_with(file, ".log") || ends_with(file, ".log.tmp")) &&
+                 fstatat(dirfd(dir), file, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+                 st.st_size == 0;
+    }
+    if (dir)
+        closedir(dir);
+    return unborn;
+}
+
 bool logdir_remove_unborn(struct logdir *d, const struct logdir_entry *entry)
 {
-    if (!uuid_is_zero(entry->topic_id))
+    if (!uuid_is_zero(entry->topic_id) || !is_unborn(d, entry->name))
         return false;
-    /* a directory with anything else in it stays */
-    unlink_in(d->fd, entry->name, PARTITION_METADATA ".tmp");
-    return os_unlinkat(d->fd, entry->name, AT_REMOVEDIR) == 0;
+    remove_dir(d, entry->name);
+    return faccessat(d->fd, entry->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
 int logdir_set_aside(struct logdir *d, const struct logdir_entry *entry, struct kerr *e)

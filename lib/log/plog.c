@@ -54,7 +54,7 @@ struct plog *plog_new(struct logdir *d, const char *name, struct uuid topic_id,
         return NULL;
     }
     l->dir = d;
-    l->dirfd = -1;
+    atomic_init(&l->dirfd, -1);
     l->topic_id = topic_id;
     l->conf = *c;
     atomic_init(&l->heavy, is_heavy(c));
@@ -79,8 +79,7 @@ void plog_free(struct plog *l)
     free(l->epoch);
     free(l->grave);
     producers_clear(&l->producers);
-    if (l->dirfd >= 0)
-        os_close(l->dirfd);
+    plog_close_dir(l);
     pthread_cond_destroy(&l->cv);
     pthread_mutex_destroy(&l->sm);
     pthread_mutex_destroy(&l->am);
@@ -220,7 +219,7 @@ int plog_epoch_write(struct plog *l, struct kerr *e)
     /* am is held: nobody else changes the list */
     if (!epochs_write(&b, l->epoch, l->epochs))
         rc = kerr_set(e, KE_NOMEM, "leader epochs");
-    else if (os_replace(l->dirfd, EPOCH_CHECKPOINT, b.p, b.n) < 0)
+    else if (os_replace(plog_dirfd(l), EPOCH_CHECKPOINT, b.p, b.n) < 0)
         rc = kerr_sys(e, KE_IO, "%s: write %s", l->name, EPOCH_CHECKPOINT);
     l->epochs_dirty = rc < 0;
     buf_free(&b);

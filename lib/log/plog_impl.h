@@ -36,7 +36,7 @@ enum flush_want { FLUSH_NO, FLUSH_LINGER, FLUSH_SOON };
 
 struct plog {
     struct logdir *dir;
-    int dirfd;
+    atomic_int dirfd; /* plog_dirfd(); -1: not open */
     struct uuid topic_id;
     char *name;
 
@@ -73,8 +73,12 @@ struct plog {
     size_t epochs, epoch_cap;
     struct mark mark[MARKS];
     unsigned next_mark;
+    /* Nothing has ever been appended, and it may be that a crash would take the directory away: its
+     * name and its metadata are synced by the first flush. */
+    bool unborn;
     unsigned dirs_made, dirs_synced; /* names made in the directory, and made durable */
     int hold;
+    bool pinned;           /* descriptors stay open: the directory is getting another name */
     bool flushing;         /* the task is queued or runs */
     int64_t covering;      /* up to where the one that runs will get; -1 before it has begun, and
                               when a cut has made offsets new again */
@@ -92,6 +96,18 @@ struct plog {
      * have got there */
     int64_t start_kept, start_written;
 };
+
+/* ---- files.c ---- */
+
+/* The log's directory, opened if it is not; -1 with errno. It stays open while the caller has am,
+ * or a reference to one of the segments, or is the flush. */
+int plog_dirfd(struct plog *l);
+void plog_close_dir(struct plog *l);
+/* What counts the open descriptors of a log directory's files. */
+atomic_int *logdir_files(struct logdir *d);
+/* Closes what has not been used lately where more are open than may be. Called where some may have
+ * been opened, with no lock of a log held. */
+void logdir_limit_files(struct logdir *d);
 
 /* ---- plog.c ---- */
 
@@ -184,6 +200,7 @@ int plog_expire(struct plog *l, wall_ms now, struct kerr *e);
 
 struct plog_start {
     bool clean;
+    bool unborn; /* the directory has just been made, nothing is synced */
     int64_t recovery_point, log_start;
 };
 
@@ -197,6 +214,8 @@ int plog_load_producers(struct plog *l, int64_t end, bool crashed, struct kerr *
 const struct logdir_conf *logdir_conf(const struct logdir *d);
 mono_ns logdir_mono(const struct logdir *d);
 int64_t logdir_producer_expiry(const struct logdir *d);
+/* The names of its partitions. */
+int logdir_sync(const struct logdir *d);
 /* Queues a log whose flush may linger. */
 void logdir_linger(struct logdir *d, struct plog *l);
 void logdir_unlinger(struct logdir *d, struct plog *l);
@@ -209,6 +228,5 @@ void logdir_forget(struct logdir *d, struct plog *l, bool clean, bool deleted);
 int logdir_lower(struct logdir *d, struct plog *l, int64_t recovery_point, struct kerr *e);
 /* The log start that its file says. */
 int64_t logdir_start_kept(struct logdir *d, const struct plog *l);
-int logdir_fd(const struct logdir *d);
 
 #endif

@@ -51,7 +51,7 @@ static int locate(struct plog *l, struct lookup *u, int64_t offset, int64_t boun
     int rc = 1;
 
     if (u->position < 0) {
-        rc = segment_find(&u->v, l->dirfd, offset, nowait, &f, e);
+        rc = segment_find(&u->v, plog_dirfd(l), offset, nowait, &f, e);
         if (rc <= 0)
             return rc;
         u->position = f.position;
@@ -59,7 +59,7 @@ static int locate(struct plog *l, struct lookup *u, int64_t offset, int64_t boun
     if (u->limit < 0) {
         struct segment_view v = u->v;
         v.hint = -1;
-        rc = segment_find(&v, l->dirfd, bound, nowait, &f, e);
+        rc = segment_find(&v, plog_dirfd(l), bound, nowait, &f, e);
         if (rc < 0)
             return rc;
         u->limit = rc == 0 ? v.size : f.position;
@@ -86,7 +86,7 @@ static int range(struct plog *l, const struct lookup *u, size_t max_bytes, int f
     int rc;
 
     if ((flags & PLOG_WHOLE_FIRST) && (int64_t)max_bytes < left) {
-        rc = segment_batch_at(&u->v, l->dirfd, u->position, nowait, &f, e);
+        rc = segment_batch_at(&u->v, plog_dirfd(l), u->position, nowait, &f, e);
         if (rc < 0)
             return rc;
         if (rc == 1 && f.size > max_bytes)
@@ -94,7 +94,7 @@ static int range(struct plog *l, const struct lookup *u, size_t max_bytes, int f
     }
     out->at = u->position;
     out->size = left < (int64_t)max_bytes ? (size_t)left : max_bytes;
-    out->fd = segment_fd(u->v.segment, l->dirfd, LOG_FILE_LOG, false, e);
+    out->fd = segment_fd(u->v.segment, plog_dirfd(l), LOG_FILE_LOG, false, e);
     if (out->fd < 0)
         return out->fd;
     return nowait && out->size ? is_warm(out->fd, out->at, out->size) : 0;
@@ -113,6 +113,7 @@ int plog_read(struct plog *l, int64_t offset, int64_t bound, size_t max_bytes, i
         rc = locate(l, &u, offset, bound, flags & PLOG_NOWAIT, e);
         if (rc == 1 && (rc = range(l, &u, max_bytes, flags, out, e)) == 0) {
             out->segment = u.v.segment;
+            logdir_limit_files(l->dir);
             return 0;
         }
         segment_unref(u.v.segment);
@@ -173,7 +174,7 @@ static int search_records(struct slice bytes, struct time_search *t, struct kerr
 static int search_batch(struct plog *l, const struct segment_view *v, const struct found *f,
                         struct time_search *t, struct kerr *e)
 {
-    int fd = segment_fd(v->segment, l->dirfd, LOG_FILE_LOG, false, e), rc;
+    int fd = segment_fd(v->segment, plog_dirfd(l), LOG_FILE_LOG, false, e), rc;
     uint8_t *p;
     ssize_t k;
 
@@ -195,7 +196,7 @@ static int time_start(struct plog *l, const struct segment_view *v, int64_t ts, 
                       struct kerr *e)
 {
     struct buf b = {0};
-    int rc = segment_load_index(v->segment, l->dirfd, LOG_FILE_TIMEINDEX, &b, e);
+    int rc = segment_load_index(v->segment, plog_dirfd(l), LOG_FILE_TIMEINDEX, &b, e);
     size_t low = 0, high = rc == 0 ? index_used(buf_slice(&b), LOG_FILE_TIMEINDEX) : 0;
 
     *offset = v->base;
@@ -221,14 +222,14 @@ static int search_segment(struct plog *l, const struct segment_view *v, struct t
 
     if (rc < 0)
         return rc;
-    rc = segment_find(v, l->dirfd, from > t->low ? from : t->low, false, &f, e);
+    rc = segment_find(v, plog_dirfd(l), from > t->low ? from : t->low, false, &f, e);
     while (rc == 1 && f.base_offset < t->bound) {
         if (f.max_timestamp >= t->ts) {
             rc = search_batch(l, v, &f, t, e);
             if (rc != 0)
                 return rc;
         }
-        rc = segment_batch_at(v, l->dirfd, f.position + (int64_t)f.size, false, &f, e);
+        rc = segment_batch_at(v, plog_dirfd(l), f.position + (int64_t)f.size, false, &f, e);
     }
     return rc < 0 ? rc : 0;
 }
@@ -277,6 +278,7 @@ int plog_find_time(struct plog *l, int64_t ts, int64_t bound, int64_t *offset, i
     plog_ends(l, &ends);
     t.low = ends.log_start;
     rc = find_time(l, &t, e);
+    logdir_limit_files(l->dir);
     *offset = t.offset;
     *timestamp = t.timestamp;
     return rc;
@@ -292,7 +294,7 @@ static int max_of_first(struct plog *l, struct time_search *t, struct kerr *e)
 
     if (!view_at(l, t->low, t->bound, &v, &next))
         return 0;
-    rc = segment_find(&v, l->dirfd, t->low, false, &f, e);
+    rc = segment_find(&v, plog_dirfd(l), t->low, false, &f, e);
     if (rc == 1 && f.base_offset < t->low && f.last_offset < t->bound) {
         t->largest = true;
         rc = search_batch(l, &v, &f, t, e);
@@ -316,7 +318,7 @@ int plog_max_time(struct plog *l, int64_t bound, int64_t *offset, int64_t *times
     t.low = ends.log_start;
     rc = max_of_first(l, &t, e);
     for (at = t.low; rc == 0 && view_at(l, at, bound, &v, &next); at = next) {
-        rc = segment_max_time(&v, l->dirfd, t.low, bound, &batch_max, &last, e);
+        rc = segment_max_time(&v, plog_dirfd(l), t.low, bound, &batch_max, &last, e);
         segment_unref(v.segment);
         max = rc == 0 && batch_max > max ? batch_max : max;
         if (next <= at)
@@ -326,6 +328,7 @@ int plog_max_time(struct plog *l, int64_t bound, int64_t *offset, int64_t *times
         t.ts = max;
         rc = find_time(l, &t, e);
     }
+    logdir_limit_files(l->dir);
     *offset = t.offset;
     *timestamp = t.timestamp;
     return rc;

@@ -77,7 +77,7 @@ static int one_name(struct load *d, const char *name, struct kerr *e)
                         "%s: %s is half of a compaction: start Apache Kafka once to finish it",
                         d->l->name, name);
     if (ends_with(name, ".tmp") || ends_with(name, ".deleted") || ends_with(name, ".cleaned")) {
-        if (os_unlinkat(d->l->dirfd, name, 0) < 0)
+        if (os_unlinkat(plog_dirfd(d->l), name, 0) < 0)
             return kerr_sys(e, KE_IO, "%s: unlink %s", d->l->name, name);
         return 0;
     }
@@ -95,7 +95,7 @@ static int by_number(const void *a, const void *b)
 
 static int read_names(struct load *d, struct kerr *e)
 {
-    int fd = os_openat(d->l->dirfd, ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
+    int fd = os_openat(plog_dirfd(d->l), ".", O_RDONLY | O_DIRECTORY, 0), rc = 0;
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
 
@@ -175,7 +175,7 @@ static int walk(struct load *d, struct segment *s, int64_t next, int64_t crc_fro
     char name[LOG_FILE_NAME];
     struct segscan sc;
     struct batch b;
-    int rc = segscan_open(&sc, d->l->dirfd, log_file_name(name, s->base, LOG_FILE_LOG), e);
+    int rc = segscan_open(&sc, plog_dirfd(d->l), log_file_name(name, s->base, LOG_FILE_LOG), e);
 
     if (rc < 0)
         return rc;
@@ -214,13 +214,13 @@ static int walk(struct load *d, struct segment *s, int64_t next, int64_t crc_fro
 
 static int copy_tail(struct plog *l, const char *from, int64_t at, const char *to)
 {
-    int in = os_openat(l->dirfd, from, O_RDONLY, 0), out = -1, rc = -1;
+    int in = os_openat(plog_dirfd(l), from, O_RDONLY, 0), out = -1, rc = -1;
     struct buf b = {0};
     int64_t written = 0;
     ssize_t k = -1;
 
     if (in >= 0 && buf_reserve(&b, 1 << 18))
-        out = os_openat(l->dirfd, to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        out = os_openat(plog_dirfd(l), to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     while (out >= 0 && (k = os_pread(in, b.p, 1 << 18, at + written)) > 0) {
         if (os_pwrite(out, b.p, (size_t)k, written) < 0)
             break;
@@ -247,7 +247,7 @@ static void report_cut(struct plog *l, const struct segment *s, const struct wal
 
     log_file_name(name, s->base, LOG_FILE_LOG);
     snprintf(kept, sizeof kept, "%s.cut", name);
-    if (segscan_open(&sc, l->dirfd, name, NULL) == 0) {
+    if (segscan_open(&sc, plog_dirfd(l), name, NULL) == 0) {
         segscan_seek(&sc, w->size);
         if (segscan_find(&sc, w->end, &at, NULL) == 1)
             what = copy_tail(l, name, w->size, kept) == 0
@@ -270,9 +270,9 @@ static int set_aside(struct load *d, int64_t base, struct kerr *e)
 
     log_file_name(name, base, LOG_FILE_LOG);
     snprintf(kept, sizeof kept, "%s.cut", name);
-    if (fstatat(l->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0) {
+    if (fstatat(plog_dirfd(l), name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0) {
         say(l, DIAG_WARN, "is behind the end of the log; kept as .log.cut", base, 0);
-        if (os_renameat(l->dirfd, name, l->dirfd, kept) < 0)
+        if (os_renameat(plog_dirfd(l), name, plog_dirfd(l), kept) < 0)
             return kerr_sys(e, KE_IO, "%s: rename %s", l->name, name);
     }
     return plog_unlink_segment(l, base, true, e);
@@ -284,15 +284,15 @@ static int write_index(struct plog *l, const struct segment *s, enum log_file ki
                        const struct buf *b, bool sync)
 {
     char name[LOG_FILE_NAME];
-    int fd =
-        os_openat(l->dirfd, log_file_name(name, s->base, kind), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = os_openat(plog_dirfd(l), log_file_name(name, s->base, kind),
+                       O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int rc = fd < 0 || os_pwrite(fd, b->p, b->n, 0) < 0 || (sync && os_fdatasync(fd) < 0) ? -1 : 0;
 
     if (fd >= 0)
         os_close(fd);
     if (rc < 0) {
         say(l, DIAG_WARN, "its index could not be written", s->base, 0);
-        os_unlinkat(l->dirfd, name, 0);
+        os_unlinkat(plog_dirfd(l), name, 0);
     }
     return rc;
 }
@@ -317,7 +317,7 @@ static void write_indexes(struct plog *l, struct segment *s, struct walked *w, b
 /* What a recovered segment keeps is cut to size and synced before anybody reads it. */
 static int make_stable(struct plog *l, struct segment *s, const struct walked *w, struct kerr *e)
 {
-    int fd = segment_fd(s, l->dirfd, LOG_FILE_LOG, false, e);
+    int fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, e);
 
     if (fd < 0)
         return fd;
@@ -375,13 +375,14 @@ static int trust_segment(struct load *d, struct segment *s, int64_t next, struct
     struct stat st;
     int rc;
 
-    if (fstatat(d->l->dirfd, log_file_name(name, s->base, LOG_FILE_LOG), &st, AT_SYMLINK_NOFOLLOW) <
-            0 ||
+    if (fstatat(plog_dirfd(d->l), log_file_name(name, s->base, LOG_FILE_LOG), &st,
+                AT_SYMLINK_NOFOLLOW) < 0 ||
         !S_ISREG(st.st_mode))
         return kerr_sys(e, KE_IO, "%s: stat %s", d->l->name, name);
     s->end = next;
-    if (faccessat(d->l->dirfd, log_file_name(name, s->base, LOG_FILE_INDEX), F_OK, 0) != 0 ||
-        faccessat(d->l->dirfd, log_file_name(name, s->base, LOG_FILE_TIMEINDEX), F_OK, 0) != 0) {
+    if (faccessat(plog_dirfd(d->l), log_file_name(name, s->base, LOG_FILE_INDEX), F_OK, 0) != 0 ||
+        faccessat(plog_dirfd(d->l), log_file_name(name, s->base, LOG_FILE_TIMEINDEX), F_OK, 0) !=
+            0) {
         say(d->l, DIAG_INFO, "its indexes are missing and are made again", s->base, 0);
         rc = walk(d, s, next, INT64_MAX, &w, e);
         if (rc == 0)
@@ -399,7 +400,7 @@ static int trust_segment(struct load *d, struct segment *s, int64_t next, struct
  * when it is not what a clean stop leaves. */
 static int trust_last(struct load *d, struct segment *s, struct kerr *e)
 {
-    int fd = segment_fd(s, d->l->dirfd, LOG_FILE_LOG, false, e);
+    int fd = segment_fd(s, plog_dirfd(d->l), LOG_FILE_LOG, false, e);
     struct index_entry last = {0, 0};
     struct segment_view v;
     struct buf b = {0};
@@ -410,7 +411,7 @@ static int trust_last(struct load *d, struct segment *s, struct kerr *e)
 
     if (fd < 0 || fstat(fd, &st) < 0 || st.st_size > INT32_MAX)
         return 0;
-    rc = segment_load_index(s, d->l->dirfd, LOG_FILE_INDEX, &b, NULL);
+    rc = segment_load_index(s, plog_dirfd(d->l), LOG_FILE_INDEX, &b, NULL);
     n = rc == 0 ? index_used(buf_slice(&b), LOG_FILE_INDEX) : 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
         struct index_entry x = index_entry_get(b.p + i * INDEX_ENTRY);
@@ -422,7 +423,7 @@ static int trust_last(struct load *d, struct segment *s, struct kerr *e)
     }
     s->entries = (uint32_t)n;
     if (rc == 0)
-        rc = segment_load_index(s, d->l->dirfd, LOG_FILE_TIMEINDEX, &b, NULL);
+        rc = segment_load_index(s, plog_dirfd(d->l), LOG_FILE_TIMEINDEX, &b, NULL);
     n = rc == 0 ? index_used(buf_slice(&b), LOG_FILE_TIMEINDEX) : 0;
     s->times = (uint32_t)n;
     if (n) {
@@ -435,11 +436,11 @@ static int trust_last(struct load *d, struct segment *s, struct kerr *e)
         return 0;
     s->counted = s->max_known = true;
     v = (struct segment_view){.segment = s, .base = s->base, .size = st.st_size, .hint = -1};
-    rc = st.st_size > 0 ? segment_batch_at(&v, d->l->dirfd, 0, false, &f, NULL) : 0;
+    rc = st.st_size > 0 ? segment_batch_at(&v, plog_dirfd(d->l), 0, false, &f, NULL) : 0;
     if (rc == 1)
         s->first_time = f.max_timestamp;
     for (int64_t at = last.position; rc >= 0 && at < st.st_size; at += (int64_t)f.size) {
-        rc = segment_batch_at(&v, d->l->dirfd, at, false, &f, NULL);
+        rc = segment_batch_at(&v, plog_dirfd(d->l), at, false, &f, NULL);
         if (rc == 1 && f.base_offset < s->end && at > last.position)
             rc = KE_CORRUPT;
         if (rc != 1)
@@ -470,7 +471,7 @@ static int load_segment(struct load *d, size_t i, struct kerr *e)
     int64_t next = i + 1 < d->bases ? d->base[i + 1] : -1;
     bool clean = d->start->clean,
          trusted = next >= 0 && (clean || next <= d->start->recovery_point);
-    struct segment *s = segment_new(d->base[i]);
+    struct segment *s = segment_new(d->base[i], logdir_files(d->l->dir));
     int rc;
 
     if (!s)
@@ -500,7 +501,7 @@ static int load_segment(struct load *d, size_t i, struct kerr *e)
 
 static int newest_snapshot(struct plog *l, int64_t below, int64_t *offset, struct kerr *e)
 {
-    int fd = os_openat(l->dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+    int fd = os_openat(plog_dirfd(l), ".", O_RDONLY | O_DIRECTORY, 0);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
     enum log_file kind;
@@ -530,7 +531,8 @@ static int load_snapshot(struct plog *l, int64_t end, mono_ns now, int64_t *from
     while ((rc = newest_snapshot(l, below, from, e)) == 1) {
         char name[LOG_FILE_NAME];
         size_t n = 0;
-        char *p = os_read_all(l->dirfd, log_file_name(name, *from, LOG_FILE_SNAPSHOT), 1 << 30, &n);
+        char *p =
+            os_read_all(plog_dirfd(l), log_file_name(name, *from, LOG_FILE_SNAPSHOT), 1 << 30, &n);
         producers_clear(&l->producers);
         rc = p ? producers_load(&l->producers, slice_of(p, n), now, e)
                : kerr_sys(e, errno == ENOMEM ? KE_NOMEM : KE_CORRUPT, "read");
@@ -557,10 +559,10 @@ static int replay_segment(struct plog *l, struct producers *t, struct segment *s
     int rc;
 
     v.entries = s->counted ? (int64_t)s->entries : -1;
-    rc = segment_find(&v, l->dirfd, from, false, &f, e);
+    rc = segment_find(&v, plog_dirfd(l), from, false, &f, e);
     if (rc != 1)
         return rc;
-    rc = segscan_open(&sc, l->dirfd, log_file_name(name, s->base, LOG_FILE_LOG), e);
+    rc = segscan_open(&sc, plog_dirfd(l), log_file_name(name, s->base, LOG_FILE_LOG), e);
     if (rc < 0)
         return rc;
     segscan_seek(&sc, f.position);
@@ -584,7 +586,7 @@ static int64_t recall_from(struct plog *l, struct segment *s, int64_t offset)
 
     if (s->size <= RECALL)
         return from;
-    n = segment_load_index(s, l->dirfd, LOG_FILE_INDEX, &b, NULL) == 0
+    n = segment_load_index(s, plog_dirfd(l), LOG_FILE_INDEX, &b, NULL) == 0
             ? index_used(buf_slice(&b), LOG_FILE_INDEX)
             : 0;
     while (n > 0 && s->base + index_entry_get(b.p + (n - 1) * INDEX_ENTRY).relative >= offset)
@@ -644,7 +646,7 @@ static int load_epochs(struct plog *l, struct kerr *e)
 {
     struct kerr why = {0};
     size_t n = 0;
-    char *p = os_read_all(l->dirfd, EPOCH_CHECKPOINT, 1 << 24, &n);
+    char *p = os_read_all(plog_dirfd(l), EPOCH_CHECKPOINT, 1 << 24, &n);
     int rc = 0;
 
     if (!p)
@@ -663,8 +665,9 @@ static int load_epochs(struct plog *l, struct kerr *e)
 
 static int fresh_segment(struct plog *l, int64_t base, struct kerr *e)
 {
-    struct segment *s = segment_new(base);
-    int rc = s ? segment_create(s, l->dirfd, e) : kerr_set(e, KE_NOMEM, "%s: segment", l->name);
+    struct segment *s = segment_new(base, logdir_files(l->dir));
+    int rc =
+        s ? segment_create(s, plog_dirfd(l), e) : kerr_set(e, KE_NOMEM, "%s: segment", l->name);
 
     if (rc == 0)
         rc = plog_push_segment(l, s, e);
@@ -724,8 +727,9 @@ static int finish(struct load *d, struct kerr *e)
         rc = plog_epoch_write(l, e);
     if (rc == 0)
         rc = plog_load_producers(l, l->end, !d->start->clean, e);
-    if (rc == 0 && os_fsync(l->dirfd) < 0)
+    if (rc == 0 && !d->start->unborn && os_fsync(plog_dirfd(l)) < 0)
         rc = kerr_sys(e, KE_IO, "%s: sync of the directory", l->name);
+    l->unborn = d->start->unborn;
     l->stable = l->synced = l->end;
     plog_mark(l, l->end, plog_active(l)->base, plog_active(l)->size);
     return rc;

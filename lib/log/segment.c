@@ -10,13 +10,14 @@
 
 enum { WINDOW = 4096, INDEX_PAGE = 512 /* entries */, INDEX_FILE_MAX = 1 << 30 };
 
-struct segment *segment_new(int64_t base)
+struct segment *segment_new(int64_t base, atomic_int *files)
 {
     struct segment *s = calloc(1, sizeof *s);
 
     if (!s)
         return NULL;
     atomic_init(&s->refs, 1);
+    s->files = files;
     for (int i = 0; i <= LOG_FILE_TIMEINDEX; i++)
         atomic_init(&s->fd[i], -1);
     s->base = s->end = base;
@@ -35,11 +36,29 @@ void segment_unref(struct segment *s)
 {
     if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1)
         return;
-    for (int i = 0; i <= LOG_FILE_TIMEINDEX; i++)
-        if (atomic_load(&s->fd[i]) >= 0)
-            os_close(atomic_load(&s->fd[i]));
+    segment_close_files(s);
     free(s->tail);
     free(s);
+}
+
+bool segment_idle(struct segment *s)
+{
+    bool open = false;
+
+    for (int i = 0; i <= LOG_FILE_TIMEINDEX; i++)
+        open |= atomic_load_explicit(&s->fd[i], memory_order_relaxed) >= 0;
+    return !open || !atomic_exchange_explicit(&s->wanted, false, memory_order_relaxed);
+}
+
+void segment_close_files(struct segment *s)
+{
+    for (int i = 0; i <= LOG_FILE_TIMEINDEX; i++) {
+        int fd = atomic_exchange(&s->fd[i], -1);
+        if (fd < 0)
+            continue;
+        os_close(fd);
+        atomic_fetch_sub(s->files, 1);
+    }
 }
 
 int segment_fd(struct segment *s, int dirfd, enum log_file kind, bool create, struct kerr *e)
@@ -47,6 +66,8 @@ int segment_fd(struct segment *s, int dirfd, enum log_file kind, bool create, st
     int fd = atomic_load_explicit(&s->fd[kind], memory_order_acquire), none = -1;
     char name[LOG_FILE_NAME];
 
+    if (!atomic_load_explicit(&s->wanted, memory_order_relaxed))
+        atomic_store_explicit(&s->wanted, true, memory_order_relaxed);
     if (fd >= 0)
         return fd;
     log_file_name(name, s->base, kind);
@@ -55,8 +76,9 @@ int segment_fd(struct segment *s, int dirfd, enum log_file kind, bool create, st
         return kerr_sys(e, errno == ENOENT ? KE_NOTFOUND : KE_IO, "open %s", name);
     if (!atomic_compare_exchange_strong(&s->fd[kind], &none, fd)) {
         os_close(fd);
-        fd = none;
+        return none;
     }
+    atomic_fetch_add(s->files, 1);
     return fd;
 }
 
@@ -78,6 +100,7 @@ int segment_create(struct segment *s, int dirfd, struct kerr *e)
         return kerr_sys(e, KE_IO, "rename %s", tmp);
     }
     atomic_store(&s->fd[LOG_FILE_LOG], fd);
+    atomic_fetch_add(s->files, 1);
     s->counted = s->max_known = true;
     return 0;
 }

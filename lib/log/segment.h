@@ -2,8 +2,8 @@
  * segment - one segment of a log: a .log file and its two indexes.
  *
  * Reference-counted: the log holds one, every read in progress another, so that descriptors and
- * ranges stay usable after the segment has been deleted. The files are opened when first needed and
- * stay open until the last reference goes.
+ * ranges stay usable after the segment has been deleted. The files are opened when needed and stay
+ * open until the last reference goes, or log/files.h takes the descriptors for others.
  *
  * Threads: refs, descriptors and what the file functions do are safe from any thread. The fields
  * under "state" belong to the log's state lock, those under "append" to its append lock. A reader
@@ -29,6 +29,8 @@ struct index_tail {
 
 struct segment {
     atomic_int refs;
+    atomic_int *files;  /* how many descriptors are open, all of the log directory's */
+    atomic_bool wanted; /* since segment_idle() has asked */
     int64_t base;
     uint64_t dice;                         /* random, for segment.jitter.ms */
     atomic_int fd[LOG_FILE_TIMEINDEX + 1]; /* .log, .index, .timeindex; -1: not open */
@@ -53,14 +55,19 @@ struct segment {
     bool indexes_synced; /* since it was closed */
 };
 
-/* NULL without memory. One reference. */
-struct segment *segment_new(int64_t base);
+/* NULL without memory. One reference. files counts its open descriptors. */
+struct segment *segment_new(int64_t base, atomic_int *files);
 void segment_ref(struct segment *s);
 void segment_unref(struct segment *s);
 
 /* The descriptor, opened (read and write) if it is not. KE_NOTFOUND, KE_IO. The index files are
  * made when create is set. */
 int segment_fd(struct segment *s, int dirfd, enum log_file kind, bool create, struct kerr *e);
+/* Whether no descriptor is open, or none has been asked for since the last call. */
+bool segment_idle(struct segment *s);
+/* Closes them until they are asked for again. Nobody may be using them: no reference but the
+ * caller's, and none being taken. */
+void segment_close_files(struct segment *s);
 /* Makes an empty .log, in place of one that may be there: under another name, then renamed. The
  * directory is not synced. */
 int segment_create(struct segment *s, int dirfd, struct kerr *e);

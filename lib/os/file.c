@@ -167,6 +167,13 @@ int os_fdatasync(int fd)
     return fdatasync(fd);
 }
 
+int os_syncfs(int fd)
+{
+    if (refused(OS_SYNCFS, fd, NULL, NULL))
+        return -1;
+    return syncfs(fd);
+}
+
 int os_ftruncate(int fd, off_t length)
 {
     int rc;

@@ -23,6 +23,7 @@ enum os_op {
     OS_READ,
     OS_WRITE,
     OS_SYNC, /* fsync and fdatasync of a file, fsync of a directory */
+    OS_SYNCFS,
     OS_RENAME,
     OS_UNLINK,
     OS_TRUNCATE,
@@ -57,6 +58,8 @@ int os_pwrite(int fd, const void *p, size_t n, off_t at);
 
 int os_fsync(int fd);
 int os_fdatasync(int fd);
+/* All that has been written to the file system that fd lies in. */
+int os_syncfs(int fd);
 int os_ftruncate(int fd, off_t length);
 int os_renameat(int fromdir, const char *from, int todir, const char *to);
 /* flags as unlinkat: AT_REMOVEDIR for directories. */

@@ -45,7 +45,8 @@ struct shared {
     int64_t stable; /* promised */
     int64_t end;
     int64_t start_min, start_max; /* the log may begin here, after trims begun and ended */
-    bool created;                 /* t-0 */
+    bool created;                 /* t-0, durably */
+    bool empty;                   /* t-2, too, by a clean stop */
     int other; /* t-1: 0 nothing, 1 create begun, 2 created, 3 delete begun, 4 deleted */
     int64_t other_stable;
     char why[600];
@@ -55,6 +56,7 @@ static struct shared *sh;
 
 /* ---- the model of the disk ---- */
 
+static const char *disk; /* whose model it is */
 static char shadow[300]; /* "<inode>" what is stable of a file, "d<inode>" of a directory, graves */
 static int graves;
 static ino_t
@@ -143,6 +145,34 @@ static void bury(int dir, const char *name)
     graves++;
 }
 
+/* As if the disk had been synced: what is there now is stable. */
+static void baseline(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY);
+    char path[700], to[700];
+    struct stat st;
+    struct dirent *entry;
+    DIR *d;
+
+    fstat(fd, &st);
+    snprintf(to, sizeof to, "%s/d%lu", shadow, (unsigned long)st.st_ino);
+    list_names(fd, to);
+    d = fdopendir(fd);
+    while ((entry = readdir(d)) != NULL) {
+        if (entry->d_name[0] == '.' && (!entry->d_name[1] || entry->d_name[1] == '.'))
+            continue;
+        snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+        lstat(path, &st);
+        if (S_ISDIR(st.st_mode)) {
+            baseline(path);
+        } else {
+            snprintf(to, sizeof to, "%s/%lu", shadow, (unsigned long)st.st_ino);
+            copy_file(path, to);
+        }
+    }
+    closedir(d);
+}
+
 /* With the mutex: the appender and the flusher may both be at it. */
 static void one_op(enum os_op op, int fd, const char *name)
 {
@@ -152,6 +182,8 @@ static void one_op(enum os_op op, int fd, const char *name)
     }
     sh->ops++;
     settle();
+    if (op == OS_SYNCFS)
+        baseline(disk);
     if (op == OS_SYNC)
         sync_begins(fd);
     if (op == OS_UNLINK)
@@ -396,6 +428,7 @@ static void flush(void)
     if (plog_flush_wait(v.log, sh->end, &e) < 0)
         broken("flush", &e);
     sh->stable = sh->end;
+    sh->created = true;
     if (plog_truncate(v.log, sh->end, &e) < 0) /* nothing; but waits until the flush has ended */
         broken("flush", &e);
 }
@@ -465,13 +498,13 @@ static void open_env(void)
 
     if (env_open(&v, &e) < 0)
         broken("open", &e);
-    sh->created = true;
 }
 
 static void close_env(bool clean)
 {
     if (env_close(&v, clean) < 0)
         broken("close", NULL);
+    sh->empty = clean;
 }
 
 static void another_topic(void)
@@ -483,15 +516,72 @@ static void another_topic(void)
     sh->other = 1;
     if (logdir_create(v.dir, "t", 1, (struct uuid){{8}}, &v.conf, &l, &e) < 0)
         broken("create t-1", &e);
-    sh->other = 2;
     if (append_spec(l, &s, NULL, &e) < 0 || plog_flush_wait(l, s.count, &e) < 0)
         broken("append to t-1", &e);
+    sh->other = 2;
     sh->other_stable = s.count;
     checkpoint();
     sh->other = 3;
     if (plog_delete(l, &e) < 0)
         broken("delete t-1", &e);
     sh->other = 4;
+}
+
+/* Nothing is ever appended to it. */
+static void empty_topic(void)
+{
+    struct plog *l;
+    struct kerr e;
+
+    if (logdir_create(v.dir, "t", 2, (struct uuid){{7}}, &v.conf, &l, &e) < 0)
+        broken("create t-2", &e);
+    plog_close(l, true);
+}
+
+/* As a broker starts: what has lost its id was being made, and is made again. */
+static void make_again(const struct logdir_entry *t)
+{
+    struct kerr e;
+
+    if (t->partition == 0 && sh->created)
+        broken("t-0 has lost its id", NULL);
+    if (!logdir_remove_unborn(v.dir, t) && logdir_set_aside(v.dir, t, &e) < 0)
+        broken("set aside", &e);
+    if (t->partition == 0 &&
+        logdir_create(v.dir, "t", 0, (struct uuid){{9}}, &v.conf, &v.log, &e) < 0)
+        broken("create again", &e);
+}
+
+/* Opens t-0, by its name: directories are listed in any order. */
+static void open_again(void)
+{
+    struct logdir_conf c = {.path = v.path,
+                            .diag = &v.diag,
+                            .pool = v.pool,
+                            .flush_linger_ns = v.linger_ns,
+                            .producer_expiry_ms = 86400000};
+    struct logdir_entry *list;
+    struct uuid cluster = {{0}};
+    bool empty = false;
+    struct kerr e;
+    size_t n;
+
+    if (logdir_open(&v.dir, &c, &cluster, &e) < 0)
+        broken("logdir_open", &e);
+    if (logdir_list(v.dir, &list, &n, &e) < 0)
+        broken("list", &e);
+    for (size_t i = 0; i < n; i++) {
+        empty |= list[i].partition == 2 && !uuid_is_zero(list[i].topic_id);
+        if (uuid_is_zero(list[i].topic_id))
+            make_again(&list[i]);
+        else if (list[i].partition == 0 && logdir_load(v.dir, &list[i], &v.conf, &v.log, &e) < 0)
+            broken("load", &e);
+    }
+    free(list);
+    if (sh->created && !v.log)
+        broken("t-0 is not there", NULL);
+    if (sh->empty && !empty)
+        broken("t-2 is not there", NULL);
 }
 
 static void script(void)
@@ -522,17 +612,18 @@ static void script(void)
     trim(sh->b[6].base);
     append(i++, 3);
     another_topic();
+    empty_topic();
     for (int end = i + 12; i < end; i++)
         append(i, 3);
     flush();
     close_env(true);
-    open_env();
+    open_again();
     for (int end = i + 9; i < end; i++)
         append(i, 4);
     flush();
     append(i++, 4);
     close_env(false);
-    open_env();
+    open_again();
     /* what was not flushed may still be there: it is all there, for nothing crashed */
     sh->stable = sh->end;
     append(i++, 5);
@@ -544,7 +635,7 @@ static void script(void)
     flush();
     expire(5000, 60000);
     close_env(false);
-    open_env();
+    open_again();
     expire(0, 60000);
     append(i++, 5);
     close_env(true);
@@ -649,31 +740,6 @@ static void check_other(void)
         broken(there ? "t-1 is there" : "t-1 is not there", NULL);
 }
 
-/* Opens t-0, by its name: directories are listed in any order. */
-static void open_again(void)
-{
-    struct logdir_conf c = {.path = v.path,
-                            .diag = &v.diag,
-                            .pool = v.pool,
-                            .flush_linger_ns = v.linger_ns,
-                            .producer_expiry_ms = 86400000};
-    struct logdir_entry *list;
-    struct uuid cluster = {{0}};
-    struct kerr e;
-    size_t n;
-
-    if (logdir_open(&v.dir, &c, &cluster, &e) < 0)
-        broken("logdir_open", &e);
-    if (logdir_list(v.dir, &list, &n, &e) < 0)
-        broken("list", &e);
-    for (size_t i = 0; i < n; i++)
-        if (list[i].partition == 0 && logdir_load(v.dir, &list[i], &v.conf, &v.log, &e) < 0)
-            broken("load", &e);
-    free(list);
-    if (sh->created && !v.log)
-        broken("t-0 is not there", NULL);
-}
-
 static void check_all(void)
 {
     struct kerr e;
@@ -699,6 +765,7 @@ static void start(const char *path)
 {
     v = (struct env){.linger_ns = INT64_C(3600000000000)};
     snprintf(v.path, sizeof v.path, "%s", path);
+    disk = v.path;
     if (pool_new(&v.pool, 1, NULL) < 0)
         give_up(__LINE__);
     plog_conf_default(&v.conf);
@@ -735,34 +802,6 @@ static void new_shadow(void)
 {
     rm_scratch(shadow);
     mkdir(shadow, 0700);
-}
-
-/* As if the disk had been synced: what is there now is stable. */
-static void baseline(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY);
-    char path[700], to[700];
-    struct stat st;
-    struct dirent *entry;
-    DIR *d;
-
-    fstat(fd, &st);
-    snprintf(to, sizeof to, "%s/d%lu", shadow, (unsigned long)st.st_ino);
-    list_names(fd, to);
-    d = fdopendir(fd);
-    while ((entry = readdir(d)) != NULL) {
-        if (entry->d_name[0] == '.' && (!entry->d_name[1] || entry->d_name[1] == '.'))
-            continue;
-        snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
-        lstat(path, &st);
-        if (S_ISDIR(st.st_mode)) {
-            baseline(path);
-        } else {
-            snprintf(to, sizeof to, "%s/%lu", shadow, (unsigned long)st.st_ino);
-            copy_file(path, to);
-        }
-    }
-    closedir(d);
 }
 
 static void fail_at(const char *what, int n, int m, uint64_t seed, int rc)
