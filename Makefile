@@ -153,7 +153,7 @@ deb: all
 	rm -rf $(deb)
 	mkdir -p $(deb)/src
 	cp -r .packaging/debian README.md $(deb)/src
-	$(MAKE) -s DESTDIR=$(deb)/root PREFIX=/usr \
+	$(MAKE) -s DESTDIR=$(deb)/root PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions \
 		LIBDIR=/usr/lib/$$(dpkg-architecture -qDEB_HOST_MULTIARCH) install
 	cd $(deb)/src && DEB_BUILD_OPTIONS=noautodbgsym VERSION=$(DEB_VERSION) debian/rules binary
 

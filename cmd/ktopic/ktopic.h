@@ -13,10 +13,10 @@
 
 struct ktopic {
     struct common_conf common;
-    bool json, dry_run, internal, records;
+    bool json, dry_run, internal, records, yes;
     int64_t partitions, replication;
     struct opt_list configs;
-    const char *at;
+    const char *at, *regex;
     struct client *client; /* ktopic_connect */
     struct client_conf conf;
     struct diag diag;

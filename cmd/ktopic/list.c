@@ -1,33 +1,6 @@
-#include "ktopic.h"
+#include "names.h"
 
 #include <stdlib.h>
-
-struct names {
-    char **v;
-    size_t n;
-    bool internal, failed;
-};
-
-static void add(void *arg, struct slice name, bool internal)
-{
-    struct names *l = arg;
-    char **more;
-
-    if (internal && !l->internal)
-        return;
-    more = realloc(l->v, (l->n + 1) * sizeof *more);
-    if (more)
-        l->v = more;
-    if (!more || !(l->v[l->n] = strndup((const char *)name.p, name.n)))
-        l->failed = true;
-    else
-        l->n++;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
 
 static int row(struct ktopic *k, struct writer *w, const char *name, struct kerr *e)
 {
@@ -56,26 +29,20 @@ static int list(void *ctx, const struct operands *ops)
     static const struct column columns[] = {
         {"topic", COL_TEXT}, {"partitions", COL_NUMBER}, {"records", COL_COUNT}, {0}};
     struct ktopic *k = ctx;
-    struct names l = {.internal = k->internal};
+    struct names l;
     struct kerr e = {0};
     struct writer *w;
     int rc = ktopic_connect(k, &e), end;
 
     (void)ops;
     if (rc == 0)
-        rc = client_each_topic(k->client, ktopic_left(k), add, &l, &e);
-    if (rc == 0 && l.failed)
-        rc = kerr_set(&e, KE_NOMEM, "list of topics");
+        rc = names_load(k, k->internal, NULL, &l, &e);
     if (rc < 0)
         return ktopic_fail(&e);
-    qsort(l.v, l.n, sizeof *l.v, by_name);
     w = ktopic_writer(k, columns);
-    for (size_t i = 0; i < l.n; i++) {
-        if (rc == 0)
-            rc = row(k, w, l.v[i], &e);
-        free(l.v[i]);
-    }
-    free(l.v);
+    for (size_t i = 0; rc == 0 && i < l.n; i++)
+        rc = row(k, w, l.v[i], &e);
+    names_free(&l);
     end = writer_end(w, rc == 0 ? &e : NULL);
     return rc < 0 || end < 0 ? ktopic_fail(&e) : CLI_DONE;
 }

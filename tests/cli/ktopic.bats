@@ -24,6 +24,34 @@ setup() {
 	[ "$(ktopic list -q | awk '{print $1}')" = access ]
 }
 
+@test "delete by pattern: whole names only, and nobody is surprised" {
+	start_broker
+	ktopic create audit.events audit-events audit.events.old other
+	names() { ktopic list -q | awk '{print $1}' | tr '\n' ' '; }
+	refused 1 "no topic is named 'audit.*' .names are literal; a pattern needs --regex and --yes.$" ktopic delete 'audit.*'
+	refused 2 'matches 2 topics; without a terminal to ask on it needs -y' ktopic delete --regex 'audit.events' </dev/null
+	refused 2 'either TOPICs or --regex' ktopic delete other --regex 'audit.*' -y
+	refused 2 'either TOPICs or --regex' ktopic delete -y
+	refused 2 '[(]' ktopic delete --regex '(' -y
+	refused 2 'a.|.b' ktopic delete --regex 'a)|(b' -y
+	refused 1 "no topic's whole name matches 'audit'" ktopic delete --regex audit -y
+	refused 0 $'^ktopic: would delete topic audit-events\nktopic: would delete topic audit.events$' ktopic delete --regex 'audit.events' -n
+	[ "$(names)" = 'audit-events audit.events audit.events.old other ' ]
+	# on a terminal it asks, and takes nothing but yes for an answer
+	asked() { script -qec "ktopic delete --regex 'audit.events'" /dev/null <<<"$1" >out; }
+	run -1 asked n
+	grep -q 'nothing was deleted' out
+	run -1 asked ''
+	[ "$(names)" = 'audit-events audit.events audit.events.old other ' ]
+	asked y
+	grep -q '^  audit-events' out
+	[ "$(names)" = 'audit.events.old other ' ]
+	ktopic delete --regex '.*e.*' -y --json >out
+	json '.done' out
+	[ "$(jq -r .topic out | tr '\n' ' ')" = 'audit.events.old other ' ]
+	[ -z "$(names)" ]
+}
+
 @test "offsets, by partition and by time" {
 	start_broker
 	ktopic create t -p 2
@@ -232,7 +260,45 @@ value() { ktopic config get -q "$@" | awk '{print $2, $3}'; }
 	[ "$(awk '/^xxx/ {print $2, $3}' out)" = '1 0' ]
 }
 
-@test "one --timeout for all that a command asks" {
+# far: between ktopic and the broker each answer takes 150 ms; sets FAR, where that begins
+far() {
+	exec {FAR_OUT}< <(exec python3 -c '
+import socket, sys, threading, time
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+port = int(open(sys.argv[1]).read())  # a pipe: there is something in it when the broker is ready
+def copy(a, b, delay):
+    while data := a.recv(65536):
+        time.sleep(delay)
+        b.sendall(data)
+    b.shutdown(socket.SHUT_WR)
+while True:
+    here = s.accept()[0]
+    there = socket.create_connection(("127.0.0.1", port))
+    threading.Thread(target=copy, args=(here, there, 0), daemon=True).start()
+    threading.Thread(target=copy, args=(there, here, 0.15), daemon=True).start()
+' "$1" 3>&- 2>/dev/null)
+	FAR_PID=$!
+	read -r FAR <&"$FAR_OUT"
+}
+
+@test "--timeout is for the command, not for each thing that it asks" {
+	mkfifo ready
+	far ready
+	start_broker -X advertised.listeners="PLAINTEXT://127.0.0.1:$FAR"
+	echo "${BROKER##*:}" >ready
+	ktopic create t -p 2
+	export KCORE_BOOTSTRAP=127.0.0.1:$FAR
+	refused 0 '^$' ktopic --timeout 30 describe t
+	# no single answer takes that long
+	for c in 'describe t' 'config set t segment.ms=5' 'trim t=-1' 'cluster'; do
+		# shellcheck disable=SC2086
+		refused 3 '.' ktopic --timeout 0.4 $c
+	done
+	kill "$FAR_PID"
+}
+
+@test "a broker that stands still: status 3, and in time" {
 	start_broker
 	ktopic create t
 	kill -STOP "$BROKER_PID"
