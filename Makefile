@@ -10,6 +10,7 @@
 #   make valgrind                 the unit tests under memcheck
 #   make mutants                  deliberate faults, each of which a test must notice
 #   make deb                      Debian packages, in $(B)/deb
+#   make package-test             the package's life in a Debian tree of its own; needs root
 #   make bare                     the README's commands on a bare Debian tree; needs root
 #   make format, clean
 #   make SAN=address,undefined    any of these under sanitizers, in a build directory of its own
@@ -280,6 +281,10 @@ mutants: all unit
 bare:
 	tests/tools/bare
 
+# Needs root: debootstrap, systemd-nspawn.
+package-test:
+	tests/tools/package B=$(B)
+
 # ---- housekeeping ---------------------------------------------------------------------------------
 
 build-deps:
@@ -297,7 +302,7 @@ clean:
 -include $(LIB_OBJ:.o=.d) $(MESSAGE_TABLE:.o=.d) \
 	$(wildcard $(addprefix $(B)/,tests/unit/*.d tests/fuzz/*.d tests/bench/*.d cmd/*/*.d))
 
-.PHONY: all install uninstall deb unit fault-programs fuzz fuzz-programs interop torture bench check demo \
+.PHONY: all install uninstall deb package-test unit fault-programs fuzz fuzz-programs interop torture bench check demo \
 	valgrind mutants bare build-deps deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
