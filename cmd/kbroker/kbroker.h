@@ -8,10 +8,13 @@
 #include "broker/broker.h"
 #include "cli/opt.h"
 
+#include <sys/types.h>
+
 struct kbroker {
     const char *dirs, *config, *port_file;
     struct opt_list listeners, set;
     int64_t threads;
+    mode_t umask; /* that it was started with */
     bool check, adopt, accept_missing, unsafe_fs, temp, quiet, verbose;
 };
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define GRACE_MS     10000
@@ -131,6 +132,29 @@ static void raise_descriptors(void)
     }
 }
 
+/* What it makes is its user's alone, and records do not lie about in core dumps. (A hard limit that
+ * is higher can still be used: prlimit(1).) */
+static void keep_private(struct kbroker *k)
+{
+    struct rlimit r;
+
+    k->umask = umask(077);
+    if (k->temp) { /* the command is the user's own */
+        umask(k->umask);
+        return;
+    }
+    if (getrlimit(RLIMIT_CORE, &r) == 0) {
+        r.rlim_cur = 0;
+        setrlimit(RLIMIT_CORE, &r);
+    }
+}
+
+static void warn_root(const struct diag *d)
+{
+    if (geteuid() == 0)
+        diag(d, DIAG_WARN, "serving as root, which it never needs: give it a user of its own");
+}
+
 /* SIGTERM, SIGINT and SIGHUP come through the descriptor; a closed socket or a full disk is no
  * reason to die. */
 static int take_signals(void)
@@ -148,9 +172,11 @@ static int take_signals(void)
     return signalfd(-1, &s, SFD_CLOEXEC);
 }
 
-static int write_port(const char *path, const struct broker *b, struct kerr *e)
+/* For whoever may connect, so with the mask of whoever started it. */
+static int write_port(const struct kbroker *k, const struct broker *b, struct kerr *e)
 {
     const struct net_addr *a = NULL;
+    const char *path = k->port_file;
     char tmp[4096];
     FILE *f;
 
@@ -161,6 +187,7 @@ static int write_port(const char *path, const struct broker *b, struct kerr *e)
     f = fopen(tmp, "we");
     if (!f)
         return kerr_sys(e, KE_IO, "port file %s", tmp);
+    fchmod(fileno(f), 0666 & ~k->umask);
     fprintf(f, "%u\n", a ? a->port : 0u);
     if (fclose(f) != 0 || rename(tmp, path) < 0)
         return kerr_sys(e, KE_IO, "port file %s", path);
@@ -193,15 +220,17 @@ int kbroker_serve(const struct kbroker *k, struct broker_conf *conf, const struc
     rc = broker_new(&b, conf, &env, &e);
     if (rc < 0)
         return cli_fail("kbroker", &e);
-    rc = k->port_file ? write_port(k->port_file, b, &e) : 0;
+    rc = k->port_file ? write_port(k, b, &e) : 0;
     if (rc == 0 && ready)
         rc = ready(arg, b, &e);
     if (rc == 0) {
         say_ready(b, d, mono_diff_ms(os_mono(clock), begun));
-        if (k->temp)
+        if (k->temp) {
             status = temp_wait(k, signals);
-        else if (run_until_told(k, b, d, signals) < 0)
-            status = CLI_FAILED;
+        } else {
+            warn_root(d);
+            status = run_until_told(k, b, d, signals) < 0 ? CLI_FAILED : CLI_DONE;
+        }
         notify("STOPPING=1");
     } else {
         status = cli_fail("kbroker", &e);
@@ -229,6 +258,7 @@ static int run(struct kbroker *k, const struct operands *ops)
     mallopt(M_TRIM_THRESHOLD, 1 << 20);
     diag_open(&d, k);
     raise_descriptors();
+    keep_private(k);
     if (k->temp)
         return temp_run(k, ops, &d);
     broker_conf_init(&conf);

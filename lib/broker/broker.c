@@ -243,6 +243,18 @@ static int open_listeners(struct broker *b, struct kerr *e)
     return 0;
 }
 
+/* What is sent there anyone on the way can read and change, and anyone who reaches it may send. */
+static void warn_plaintext(const struct broker *b, const struct net_addr *a)
+{
+    char text[300];
+
+    if (b->conf.warn_plaintext && !net_addr_is_local(a))
+        diag(b->diag, DIAG_WARN,
+             "listener %s serves other machines, in plain text and whoever they are "
+             "(warn.plaintext.listeners=false: say nothing)",
+             net_addr_format(a, text, sizeof text));
+}
+
 static int start(struct broker *b, struct kerr *e)
 {
     int rc = 0;
@@ -252,6 +264,8 @@ static int start(struct broker *b, struct kerr *e)
         rc = net_listener_start(b->listeners[i], e);
     for (int i = 0; rc == 0 && i < b->reactor_count; i++)
         rc = reactor_start(b->reactors[i], e);
+    for (int i = 0; rc == 0 && i < b->listener_count; i++)
+        warn_plaintext(b, net_listener_addr(b->listeners[i]));
     return rc;
 }
 

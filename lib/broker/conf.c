@@ -161,6 +161,11 @@ static int set_auto_create(struct broker_conf *c, const char *v, struct kerr *e)
     return set_bool(v, &c->auto_create, e);
 }
 
+static int set_warn_plaintext(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_bool(v, &c->warn_plaintext, e);
+}
+
 static int set_delete_topics(struct broker_conf *c, const char *v, struct kerr *e)
 {
     return set_bool(v, &c->delete_topics, e);
@@ -250,6 +255,7 @@ static const struct acting {
     {"producer.id.expiration.ms", set_producer_expiry, true},
     {"queued.max.request.bytes", set_queued_max, true},
     {"socket.request.max.bytes", set_request_max, true},
+    {"warn.plaintext.listeners", set_warn_plaintext, false},
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -318,6 +324,7 @@ void broker_conf_init(struct broker_conf *c)
         .num_partitions = 1,
         .auto_create = true,
         .delete_topics = true,
+        .warn_plaintext = true,
         .request_max = (int64_t)100 << 20,
         .queued_max = (int64_t)64 << 20,
         .connections_max = 10000,

@@ -38,9 +38,10 @@ struct broker_conf {
     int64_t retention_check_ms;         /* log.retention.check.interval.ms */
     int64_t sessions_max;               /* max.incremental.fetch.session.cache.slots */
     int64_t topics_max, partitions_max; /* ours: error 44 past them */
-    int files_max;    /* descriptors for logs; 0: any number. The program's to say. */
-    struct buf given; /* what was set: see broker_conf_find() */
-    struct buf idle;  /* names known but without effect here, one a line */
+    int files_max;       /* descriptors for logs; 0: any number. The program's to say. */
+    struct buf given;    /* what was set: see broker_conf_find() */
+    struct buf idle;     /* names known but without effect here, one a line */
+    bool warn_plaintext; /* warn.plaintext.listeners */
     bool adopt, accept_missing, unsafe_fs;
 };
 

@@ -1,5 +1,5 @@
 /* The rows. Names, types, defaults and limits are those of a running Apache Kafka 4.3.1;
- * max.topics, max.partitions, flush and validate.records are ours. */
+ * max.topics, max.partitions, flush, validate.records and warn.plaintext.listeners are ours. */
 #include "broker/config.h"
 
 #define INT_MAX_  2147483647.0
@@ -870,5 +870,9 @@ const struct config_key config_keys[] = {
     {.broker = "transaction.state.log.segment.bytes", .type = CONFIG_INT, .value = "104857600"},
     {.broker = "transaction.two.phase.commit.enable", .type = CONFIG_BOOLEAN, .value = "false"},
     {.broker = "transactional.id.expiration.ms", .type = CONFIG_INT, .value = "604800000"},
+    {.broker = "warn.plaintext.listeners",
+     .type = CONFIG_BOOLEAN,
+     .value = "true",
+     .doc = "Ours: say at the start which listeners serve other machines in plain text."},
     {0},
 };

@@ -94,6 +94,12 @@ bool net_addr_is_any(const struct net_addr *a)
            (!a->host[0] || strcmp(a->host, "0.0.0.0") == 0 || strcmp(a->host, "::") == 0);
 }
 
+bool net_addr_is_local(const struct net_addr *a)
+{
+    return a->is_unix || strncmp(a->host, "127.", 4) == 0 || strcmp(a->host, "::1") == 0 ||
+           strcmp(a->host, "localhost") == 0;
+}
+
 const char *net_addr_format(const struct net_addr *a, char *out, size_t cap)
 {
     if (a->is_unix)

@@ -21,6 +21,8 @@ struct net_addr {
 int net_addr_parse(const char *s, struct net_addr *a, struct kerr *e);
 /* A listener on every address: no host, or one of all zeros. */
 bool net_addr_is_any(const struct net_addr *a);
+/* Only this machine can reach it: a Unix socket, or a loopback address. */
+bool net_addr_is_local(const struct net_addr *a);
 /* HOST:PORT, [v6]:PORT or unix:PATH. */
 const char *net_addr_format(const struct net_addr *a, char *out, size_t cap);
 

@@ -160,6 +160,54 @@ hup() {
 	rm conf
 	kill -HUP "$BROKER_PID"
 	read -r -t 30 line <&7
+	[[ $line != '<4>serving as root'* ]] || read -r -t 30 line <&7
 	[[ $line == '<3>reload: conf: '* ]]
 	stop_broker
+}
+
+@test "what it makes is its user's alone, whatever the umask; no core dumps; the port is anybody's" {
+	umask 000
+	start_broker -l "unix:$BATS_TEST_TMPDIR/sock" -X log.segment.bytes=2000
+	umask 022
+	seq 1000 | kprod -q -p 0 t
+	[ "$(find data ! -type d | wc -l)" -gt 10 ]
+	[ -z "$(find data -type d ! -perm 700)" ]
+	[ -z "$(find data ! -type d ! -perm 600)" ]
+	[ "$(stat -c %a port)" = 666 ]
+	grep -E '^Max core file size +0 ' "/proc/$BROKER_PID/limits"
+	grep '^Umask:.0077$' "/proc/$BROKER_PID/status"
+	stop_broker
+	[ -z "$(find data \( -type d ! -perm 700 \) -o \( ! -type d ! -perm 600 \))" ]
+}
+
+@test "--temp leaves its command the mask and the core dumps it would have had" {
+	umask 026
+	[ "$(kbroker --temp -- sh -c umask)" = 0026 ]
+	[ -n "$SAN" ] || [ "$(kbroker --temp -- sh -c 'ulimit -Sc')" = "$(sh -c 'ulimit -Sc')" ] # sanitizers allow none
+}
+
+@test "a listener that other machines can reach is warned about, once, unless that is known" {
+	start_broker -l "unix:$BATS_TEST_TMPDIR/sock" -l '[::1]:0' -l localhost:0
+	stop_broker
+	run ! grep 'other machines' broker.err
+	start_broker -l 0.0.0.0:0 -l '[::]:0'
+	stop_broker
+	[ "$(grep -c 'warn kbroker: listener 0\.0\.0\.0:[0-9]* serves other machines' broker.err)" = 1 ]
+	[ "$(grep -c 'warn kbroker: listener \[::\]:[0-9]* serves other machines' broker.err)" = 1 ]
+	[ "$(grep -c 'other machines' broker.err)" = 2 ]
+	start_broker -l 0.0.0.0:0 -X warn.plaintext.listeners=false
+	[ "$(grep -c 'other machines' broker.err)" = 2 ]
+}
+
+@test "as root it warns, as another it does not" {
+	start_broker
+	stop_broker
+	[ "$(grep -c 'warn kbroker: serving as root' broker.err)" = $(($(id -u) == 0)) ]
+	[ "$(id -u)" = 0 ] || return 0
+	: >err
+	unshare --user kbroker -d theirs -l 127.0.0.1:0 2>err 3>&- & # whose root is not in there
+	BROKER_PID=$!
+	until grep -q 'ready in' err; do kill -0 "$BROKER_PID"; done
+	stop_broker
+	run ! grep root err
 }
