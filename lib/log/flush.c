@@ -100,7 +100,9 @@ static void sync_indexes(struct plog *l, struct segment *s)
         os_unlinkat(plog_dirfd(l), log_file_name(name, s->base, (enum log_file)kind), 0);
     }
     sync_snapshot(l, s->end);
+    pthread_mutex_lock(&l->sm);
     s->indexes_synced = true;
+    pthread_mutex_unlock(&l->sm);
 }
 
 /* Those of the segments that have been closed since. */
