@@ -3,12 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct column for_people[] = {{"partition", COL_NUMBER}, {"leader", COL_NUMBER},
-                                           {"start", COL_COUNT},      {"end", COL_COUNT},
-                                           {"size", COL_SIZE},        {0}};
-static const struct column for_programs[] = {
-    {"topic", COL_TEXT},  {"id", COL_TEXT},   {"partition", COL_NUMBER}, {"leader", COL_NUMBER},
-    {"start", COL_COUNT}, {"end", COL_COUNT}, {"size", COL_SIZE},        {0}};
+static const struct column for_people[] = {
+    {"partition", COL_NUMBER}, {"leader", COL_NUMBER}, {"replicas", COL_LIST}, {"isr", COL_LIST},
+    {"start", COL_COUNT},      {"end", COL_COUNT},     {"size", COL_SIZE},     {0}};
+static const struct column for_programs[] = {{"topic", COL_TEXT},       {"id", COL_TEXT},
+                                             {"partition", COL_NUMBER}, {"leader", COL_NUMBER},
+                                             {"replicas", COL_LIST},    {"isr", COL_LIST},
+                                             {"start", COL_COUNT},      {"end", COL_COUNT},
+                                             {"size", COL_SIZE},        {0}};
 
 static void take_sizes(const struct admin_dirs *d, const struct client_topic *t, int32_t leader,
                        int64_t *sizes)
@@ -71,8 +73,23 @@ static void show_configs(struct ktopic *k, const char *name)
     admin_settings_free(&s);
 }
 
+static void show_replicas(struct writer *w, const struct admin_partitions *where, int32_t index)
+{
+    for (int32_t i = 0; i < where->n; i++) {
+        const struct admin_partition *p = &where->v[i];
+        if (p->index != index)
+            continue;
+        writer_list(w, p->replicas, (size_t)p->replica_count);
+        writer_list(w, p->isr, (size_t)p->isr_count);
+        return;
+    }
+    writer_none(w);
+    writer_none(w);
+}
+
 static void show_partitions(struct ktopic *k, struct writer *w, const struct client_topic *t,
-                            const int64_t *ends, const int64_t *sizes)
+                            const struct admin_partitions *where, const int64_t *ends,
+                            const int64_t *sizes)
 {
     char id[UUID_TEXT];
 
@@ -83,6 +100,7 @@ static void show_partitions(struct ktopic *k, struct writer *w, const struct cli
         }
         writer_number(w, i);
         writer_number(w, t->partitions[i].leader);
+        show_replicas(w, where, i);
         writer_number(w, ends[2 * i]);
         writer_number(w, ends[2 * i + 1]);
         if (sizes && sizes[i] >= 0)
@@ -95,6 +113,7 @@ static void show_partitions(struct ktopic *k, struct writer *w, const struct cli
 
 static int describe_one(struct ktopic *k, const char *name, struct kerr *e)
 {
+    struct admin_partitions where;
     struct client_topic *t;
     char id[UUID_TEXT];
     struct writer *w;
@@ -102,9 +121,14 @@ static int describe_one(struct ktopic *k, const char *name, struct kerr *e)
     int rc = ktopic_topic(k, name, &t, e);
 
     if (rc == 0)
-        rc = ktopic_ends(k, t, &ends, e);
+        rc = admin_partitions(k->client, name, ktopic_left(k), &where, e);
     if (rc < 0)
         return rc;
+    rc = ktopic_ends(k, t, &ends, e);
+    if (rc < 0) {
+        admin_partitions_free(&where);
+        return rc;
+    }
     sizes = find_sizes(k, t);
     if (!k->json) {
         printf("%s  id %s  %d partition%s\n", name, uuid_format(t->id, id), t->count,
@@ -112,7 +136,8 @@ static int describe_one(struct ktopic *k, const char *name, struct kerr *e)
         show_configs(k, name);
     }
     w = ktopic_writer(k, k->json ? for_programs : for_people);
-    show_partitions(k, w, t, ends, sizes);
+    show_partitions(k, w, t, &where, ends, sizes);
+    admin_partitions_free(&where);
     free(ends);
     free(sizes);
     return writer_end(w, e);

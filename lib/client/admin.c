@@ -10,6 +10,8 @@
 #include "wire/delete_topics_request.h"
 #include "wire/delete_topics_response.h"
 #include "wire/error.h"
+#include "wire/metadata_request.h"
+#include "wire/metadata_response.h"
 
 #include <stdlib.h>
 
@@ -166,6 +168,67 @@ int admin_grow(struct client *c, const char *name, int32_t count, bool check, in
         rc = topic_refused(m.results.v[0].error_code, m.results.v[0].error_message, name, e);
     client_answer_free(&a);
     return rc;
+}
+
+static int put_topic(void *arg, struct buf *b, int16_t version)
+{
+    struct metadata_request_topic t;
+    struct metadata_request m;
+
+    metadata_request_topic_init(&t);
+    t.name = slice_str(arg);
+    metadata_request_init(&m);
+    m.topics.v = &t;
+    m.topics.n = 1;
+    m.allow_auto_topic_creation = false;
+    return metadata_request_encode(&m, b, version);
+}
+
+static int take_partitions(const struct metadata_response_topic *t, struct admin_partitions *out,
+                           struct kerr *e)
+{
+    out->v = arena_array(&out->answer.arena, (size_t)t->partitions.n, sizeof *out->v);
+    if (!out->v)
+        return kerr_set(e, KE_NOMEM, "partitions");
+    for (int32_t i = 0; i < t->partitions.n; i++) {
+        const struct metadata_response_partition *p = &t->partitions.v[i];
+        out->v[out->n++] =
+            (struct admin_partition){p->partition_index, p->replica_nodes.v, p->isr_nodes.v,
+                                     p->replica_nodes.n, p->isr_nodes.n};
+    }
+    return 0;
+}
+
+int admin_partitions(struct client *c, const char *topic, int64_t timeout_ms,
+                     struct admin_partitions *out, struct kerr *e)
+{
+    /* older ones would make the topic */
+    struct client_request q = {.key = API_METADATA,
+                               .min_version = 4,
+                               .encode = put_topic,
+                               .arg = (void *)(uintptr_t)topic};
+    struct metadata_response m;
+    int rc;
+
+    *out = (struct admin_partitions){0};
+    rc = client_call(c, CLIENT_ANY, &q, timeout_ms, &out->answer, e);
+    if (rc < 0)
+        return rc;
+    if (metadata_response_decode(&m, &out->answer.body, out->answer.version) < 0 || m.topics.n != 1)
+        rc = kerr_set(e, KE_CORRUPT, "malformed answer to Metadata");
+    else
+        rc = topic_refused(m.topics.v[0].error_code, (struct slice){NULL, 0}, topic, e);
+    if (rc == 0)
+        rc = take_partitions(&m.topics.v[0], out, e);
+    if (rc < 0)
+        admin_partitions_free(out);
+    return rc;
+}
+
+void admin_partitions_free(struct admin_partitions *p)
+{
+    client_answer_free(&p->answer);
+    *p = (struct admin_partitions){0};
 }
 
 /* ---- records ---- */

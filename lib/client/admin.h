@@ -38,6 +38,23 @@ int admin_delete(struct client *c, const char *name, int64_t timeout_ms, struct 
 int admin_grow(struct client *c, const char *name, int32_t count, bool check, int64_t timeout_ms,
                struct kerr *e);
 
+struct admin_partition {
+    int32_t index;
+    int32_t *replicas, *isr; /* ids of brokers; isr: those that are in sync */
+    int32_t replica_count, isr_count;
+};
+
+struct admin_partitions {
+    struct admin_partition *v; /* as the broker lists them */
+    int32_t n;
+    struct client_answer answer;
+};
+
+/* Where a topic's partitions are. KE_NOTFOUND when there is no such topic. */
+int admin_partitions(struct client *c, const char *topic, int64_t timeout_ms,
+                     struct admin_partitions *out, struct kerr *e);
+void admin_partitions_free(struct admin_partitions *p);
+
 struct admin_trim {
     const struct client_topic *topic;
     int32_t partition;

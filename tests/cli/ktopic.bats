@@ -17,7 +17,7 @@ setup() {
 	seq 1000 | kcat -P -b "$BROKER" -t access -p 1
 	ktopic list --json | grep -qx '{"v":1,"topic":"access","partitions":3,"records":1000}'
 	ktopic describe access | grep -Eq '^access  id [A-Za-z0-9_-]{22}  3 partitions$'
-	ktopic describe access --json | grep -q '"partition":1,"leader":1,"start":0,"end":1000,"size":[1-9][0-9]*}'
+	ktopic describe access --json | grep -q '"partition":1,"leader":1,"replicas":\[1],"isr":\[1],"start":0,"end":1000,"size":[1-9][0-9]*}'
 	ktopic delete other -n 2>err
 	grep -qx 'ktopic: would delete topic other' err
 	ktopic delete other

@@ -21,6 +21,8 @@
 #include "wire/error.h"
 #include "wire/incremental_alter_configs_request.h"
 #include "wire/incremental_alter_configs_response.h"
+#include "wire/metadata_request.h"
+#include "wire/metadata_response.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -649,6 +651,107 @@ static void versions_are_told_by_who_has_them(void **state)
     rig_stop(&rig);
 }
 
+/* ---- where partitions are: a question that the client itself asks, too ---- */
+
+static void put_where(struct peer_call *q, struct buf *b)
+{
+    int32_t nodes[] = {2, 0, 1};
+    struct metadata_response_partition p[2];
+    struct metadata_response_topic t[2];
+    struct metadata_response m;
+
+    for (int i = 0; i < 2; i++) {
+        metadata_response_partition_init(&p[i]);
+        p[i].partition_index = 1 - i;
+        p[i].replica_nodes.v = p[i].isr_nodes.v = nodes;
+        p[i].replica_nodes.n = 3;
+        p[i].isr_nodes.n = i;
+    }
+    metadata_response_init(&m);
+    m.topics.v = t;
+    for (m.topics.n = 0; m.topics.n < plan.results; m.topics.n++) {
+        metadata_response_topic_init(&t[m.topics.n]);
+        t[m.topics.n].name = slice_str("where");
+        t[m.topics.n].error_code = plan.error;
+        t[m.topics.n].partitions.v = p;
+        t[m.topics.n].partitions.n = plan.error ? 0 : 2;
+    }
+    assert_int_equal(metadata_response_encode(&m, b, q->version), 0);
+}
+
+static bool answer_where(struct rig *r, struct peer_call *q)
+{
+    struct wire_reader body = q->body;
+    struct metadata_request ask;
+    struct buf b = {0};
+
+    (void)r;
+    if (q->key != API_METADATA)
+        return false;
+    assert_int_equal(metadata_request_decode(&ask, &body, q->version), 0);
+    if (ask.topics.n != 1 || !slice_eq_str(ask.topics.v[0].name, "where"))
+        return false;
+    assert_false(ask.allow_auto_topic_creation);
+    plan.asked++;
+    put_where(q, &b);
+    plan.size = b.n;
+    if (plan.cut >= 0)
+        b.n = (size_t)plan.cut;
+    peer_answer(q, &b);
+    return true;
+}
+
+static int call_partitions(void)
+{
+    struct admin_partitions p;
+    int rc = admin_partitions(rig.c, "where", 5000, &p, &e);
+
+    if (rc == 0) {
+        assert_int_equal(p.n, 2);
+        assert_int_equal(p.v[0].index, 1);
+        assert_int_equal(p.v[0].replica_count, 3);
+        assert_int_equal(p.v[0].replicas[2], 1);
+        assert_int_equal(p.v[0].isr_count, 0);
+        assert_int_equal(p.v[1].index, 0);
+        assert_int_equal(p.v[1].isr_count, 1);
+        assert_int_equal(p.v[1].isr[0], 2);
+        admin_partitions_free(&p);
+    }
+    assert_int_equal(p.n, 0);
+    return rc;
+}
+
+static void where_partitions_are(void **state)
+{
+    size_t whole;
+
+    (void)state;
+    for (int16_t v = 3; v <= wire_api_find(API_METADATA)->max; v++) {
+        begin_at(API_METADATA, v);
+        rig.on_call = answer_where;
+        /* before version 4 a question is an order to make the topic */
+        assert_int_equal(call_partitions(), v < 4 ? KE_UNSUPPORTED : 0);
+        assert_int_equal(plan.asked, v >= 4);
+        rig_stop(&rig);
+    }
+    begin();
+    rig.on_call = answer_where;
+    assert_int_equal(call_partitions(), 0);
+    whole = plan.size;
+    for (plan.cut = 0; (size_t)plan.cut < whole; plan.cut++)
+        assert_int_equal(call_partitions(), KE_CORRUPT);
+    plan.cut = -1;
+    for (plan.results = 0; plan.results <= 2; plan.results += 2)
+        assert_int_equal(call_partitions(), KE_CORRUPT);
+    plan.results = 1;
+    plan.error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+    assert_int_equal(call_partitions(), KE_NOTFOUND);
+    plan.error = KAFKA_TOPIC_AUTHORIZATION_FAILED;
+    assert_int_equal(call_partitions(), KE_REMOTE);
+    assert_int_equal(e.remote, KAFKA_TOPIC_AUTHORIZATION_FAILED);
+    rig_stop(&rig);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -661,6 +764,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(trim_tells_what_it_did),
         cmocka_unit_test(a_broker_is_asked_itself),
         cmocka_unit_test(versions_are_told_by_who_has_them),
+        cmocka_unit_test(where_partitions_are),
     };
 
     if (argc > 1)
