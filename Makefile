@@ -172,7 +172,7 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o \
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDLIBS) -lcmocka
 
 # These make allocations of our own code fail: tests/unit/fail_malloc.h.
-$(filter %_memory_test,$(UNIT)): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+$(filter %_memory_test %_fail_test,$(UNIT)): LDFLAGS += -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 
 # Sees every question that handlers ask, and says no.
 $(B)/tests/unit/broker_authz_test: LDFLAGS += -Wl,--wrap=authz_check
@@ -268,10 +268,11 @@ demo: all
 	tests/tools/demo B=$(B)
 
 # The unit tests under memcheck. Leaks are for SAN=address: children that end in the middle have none there.
-# Not those that use up the descriptors, of which valgrind has some, or fork a process a crash point.
+# Not those that use up the descriptors, of which valgrind has some, or fork a process a crash point,
+# or begin a thousand logs.
 valgrind: unit
 	tests/tools/deps build check valgrind
-	UNDER='valgrind -q --error-exitcode=9' EXCEPT='net_listener_test log_crash_test' LIMIT=1800 \
+	UNDER='valgrind -q --error-exitcode=9' EXCEPT='net_listener_test log_crash_test log_fail_test' LIMIT=1800 \
 		tests/run B=$(B) unit
 
 mutants: all unit

@@ -152,19 +152,27 @@ static int judge(const struct segment *s, const struct batch *b, int64_t end, in
     return last >= crc_from ? batch_check_crc(b, e) : 0;
 }
 
-/* Below the recovery point: over the damage to the next whole batch, if there is one. */
-static bool skip_damage(struct plog *l, struct segscan *sc, const struct walked *w, int64_t at,
-                        int64_t base)
+/* Below the recovery point: over the damage to the next whole batch: 1, or 0 without one. */
+static int skip_damage(struct plog *l, struct segscan *sc, const struct walked *w, int64_t at,
+                       int64_t base, struct kerr *e)
 {
     int64_t to;
+    int rc;
 
     segscan_seek(sc, at);
-    if (segscan_find(sc, w->end, &to, NULL) != 1)
-        return false;
+    rc = segscan_find(sc, w->end, &to, e);
+    if (rc != 1)
+        return rc;
     say(l, DIAG_ERROR, "damage within what had been flushed; it stays, and readers will be told",
         base, at);
     segscan_seek(sc, to);
-    return true;
+    return 1;
+}
+
+/* Is it about the bytes that were read? Anything else says nothing about the log. */
+static bool is_damage(int rc)
+{
+    return rc == KE_CORRUPT || rc == KE_AGAIN;
 }
 
 /* Walks a segment up to its end or to the first thing that is no batch. next: the base of the one
@@ -189,18 +197,19 @@ static int walk(struct load *d, struct segment *s, int64_t next, int64_t crc_fro
             rc = judge(s, &b, w->end, next, crc_from, sc.at, e);
         else if (rc == 0)
             break;
-        if (rc == KE_IO || rc == KE_NOMEM)
-            break;
-        if (rc < 0) {
+        if (is_damage(rc)) {
             bool straddles = next >= 0 && w->end == next;
-            if (w->end < crc_from && !straddles && skip_damage(d->l, &sc, w, at, s->base)) {
-                rc = 0;
+            struct kerr io;
+            rc = w->end < crc_from && !straddles ? skip_damage(d->l, &sc, w, at, s->base, &io) : 0;
+            if (rc == 1)
                 continue;
-            }
-            w->damaged = true;
-            rc = 0;
+            if (rc < 0 && e)
+                *e = io;
+            w->damaged = rc == 0; /* e says why */
             break;
         }
+        if (rc < 0)
+            break;
         index_walked(d->l, s, w, &b, at);
         w->size = s->size = sc.at;
         w->end = batch_last_offset(&b) + 1;

@@ -1,6 +1,7 @@
 /*
- * fail_malloc - for tests that are linked with --wrap (Makefile, *_memory_test): allocations made
- * by our own code fail from the n-th on, as many as wanted. Those of other libraries do not.
+ * fail_malloc - for tests that are linked with --wrap (Makefile, *_memory_test, *_fail_test):
+ * allocations made by our own code fail from the n-th on, as many as wanted. Those of other
+ * libraries do not.
  */
 #ifndef KCORE_TESTS_FAIL_MALLOC_H
 #define KCORE_TESTS_FAIL_MALLOC_H

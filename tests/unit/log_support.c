@@ -84,21 +84,23 @@ int env_open(struct env *v, struct kerr *e)
                             .pool = v->pool,
                             .flush_linger_ns = v->linger_ns,
                             .producer_expiry_ms = 86400000};
-    struct logdir_entry *list;
+    struct logdir_entry *list = NULL;
     struct uuid cluster = {{0}};
-    size_t n;
+    size_t n = 0;
     int rc = logdir_open(&v->dir, &c, &cluster, e);
 
+    v->log = NULL;
     if (rc < 0) {
         v->dir = NULL;
         return rc;
     }
     rc = logdir_list(v->dir, &list, &n, e);
-    if (rc == 0)
-        rc = n ? logdir_load(v->dir, &list[0], &v->conf, &v->log, e)
-               : logdir_create(v->dir, "t", 0, (struct uuid){{9}}, &v->conf, &v->log, e);
-    if (rc == 0)
-        free(list);
+    for (size_t i = 0; rc == 0 && i < n && !v->log; i++)
+        if (strcmp(list[i].topic, "t") == 0 && list[i].partition == 0)
+            rc = logdir_load(v->dir, &list[i], &v->conf, &v->log, e);
+    if (rc == 0 && !v->log)
+        rc = logdir_create(v->dir, "t", 0, (struct uuid){{9}}, &v->conf, &v->log, e);
+    free(list);
     if (rc < 0) {
         v->log = NULL;
         logdir_close(v->dir, false, NULL);
