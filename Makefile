@@ -7,6 +7,7 @@
 #   make interop                  Apache Kafka's own classes and tools, and other clients, against ours
 #   make torture                  all rounds of the fault rigs: power cut, kill -9, failing disks
 #   make fuzz T=SECONDS           looks for inputs that break the decoders, so long for each
+#   make coverage                 which branches of lib/record, lib/wire, lib/log the unit tests take
 #   make valgrind                 the unit tests under memcheck
 #   make mutants                  deliberate faults, each of which a test must notice
 #   make deb                      Debian packages, in $(B)/deb
@@ -180,7 +181,7 @@ $(B)/tests/unit/broker_authz_test: LDFLAGS += -Wl,--wrap=authz_check
 # All messages in one table, for tests that treat them alike: tests/wire/messages.h.
 MESSAGE_TABLE := $(B)/tests/wire/messages.o $(B)/gen/tests/table.o \
 	$(patsubst $(B)/gen/wire/%,$(B)/gen/tests/%.o,$(MESSAGES))
-$(B)/tests/unit/wire_vectors_test $(B)/tests/unit/wire_memory_test $(B)/tests/fuzz/wire_replay $(B)/tests/fuzz/fuzz_wire: $(MESSAGE_TABLE)
+$(B)/tests/unit/wire_vectors_test $(B)/tests/unit/wire_memory_test $(foreach n,wire dispatch,$(B)/tests/fuzz/$(n)_replay $(B)/tests/fuzz/fuzz_$(n)): $(MESSAGE_TABLE)
 
 $(B)/gen/tests/table.c: $(MESSAGES:$(B)/gen/wire/%=lib/wire/schema/%.schema)
 	@mkdir -p $(@D)
@@ -267,6 +268,13 @@ check: unit fault-programs $(BENCH)
 demo: all
 	tests/tools/demo B=$(B)
 
+# The unit tests and the fuzzers' corpora.
+coverage:
+	$(MAKE) CC=gcc B=build/coverage HARDEN= OPT='-O0 -g --coverage -fprofile-update=atomic' unit
+	find build/coverage -name '*.gcda' -delete
+	tests/run B=build/coverage unit fuzz
+	tests/tools/coverage build/coverage
+
 # The unit tests under memcheck. Leaks are for SAN=address: children that end in the middle have none there.
 # Not those that use up the descriptors, of which valgrind has some, or fork a process a crash point,
 # or begin a thousand logs.
@@ -304,6 +312,6 @@ clean:
 	$(wildcard $(addprefix $(B)/,tests/unit/*.d tests/fuzz/*.d tests/bench/*.d cmd/*/*.d))
 
 .PHONY: all install uninstall deb package-test unit fault-programs fuzz fuzz-programs interop torture bench check demo \
-	valgrind mutants bare build-deps deps format clean
+	coverage valgrind mutants bare build-deps deps format clean
 .DELETE_ON_ERROR:
 .SECONDARY:
