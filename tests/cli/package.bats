@@ -8,7 +8,7 @@ setup() {
 	cd "$BATS_TEST_TMPDIR"
 	unset MAKEFLAGS MAKELEVEL MFLAGS
 	# named as it will be, with the program where it is now
-	sed "s|/usr/bin/kbroker|$KCORE_BIN/kbroker|" "$ROOT/.packaging/debian/kcore.kbroker.service" >kbroker.service
+	sed "s|/usr/bin/kbroker|$KCORE_BIN/kbroker|g" "$ROOT/.packaging/debian/kcore.kbroker.service" >kbroker.service
 }
 
 @test "the unit is in order, and confines the broker" {
