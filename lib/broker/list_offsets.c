@@ -10,6 +10,8 @@
 #include "wire/list_offsets_request.h"
 #include "wire/list_offsets_response.h"
 
+#include <stdlib.h>
+
 enum special {
     LATEST = -1,
     EARLIEST = -2,
@@ -24,6 +26,14 @@ struct ask {
     int64_t timestamp;
     struct list_offsets_response_list_offsets_partition_response *out;
 };
+
+/* A partition that the request names, at the place-th place. */
+struct mention {
+    struct slice topic;
+    int32_t index, place;
+};
+
+enum named { ONCE, TWICE, AGAIN /* the others of one that is named twice */ };
 
 struct listing {
     struct request *r;
@@ -57,8 +67,10 @@ static int64_t bound_of(const struct listing *l, const struct plog_ends *ends)
     return l->committed ? ends->lso : ends->high_watermark;
 }
 
-/* True when it is answered; false: it has to be searched for. */
+/* True when it is answered; false: it has to be searched for. An empty log has its leader's epoch.
+ */
 static bool answer_end(const struct listing *l, struct partition *p, int64_t timestamp,
+                       int32_t epoch,
                        struct list_offsets_response_list_offsets_partition_response *out)
 {
     struct plog_ends ends;
@@ -67,12 +79,12 @@ static bool answer_end(const struct listing *l, struct partition *p, int64_t tim
     switch (timestamp) {
     case LATEST:
         out->offset = bound_of(l, &ends);
-        out->leader_epoch = ends.leader_epoch;
+        out->leader_epoch = ends.leader_epoch < 0 ? epoch : ends.leader_epoch;
         return true;
     case EARLIEST:
     case EARLIEST_LOCAL:
         out->offset = timestamp == EARLIEST ? ends.log_start : ends.local_start;
-        out->leader_epoch = plog_epoch_at(p->log, out->offset);
+        out->leader_epoch = ends.leader_epoch < 0 ? epoch : plog_epoch_at(p->log, out->offset);
         return true;
     case LATEST_TIERED: /* nothing is tiered: -1, -1 */
     case EARLIEST_PENDING_UPLOAD:
@@ -146,7 +158,9 @@ static void ask_one(struct listing *l, const struct lookup *k,
     p = lookup_partition(l->r, k, q->partition_index, q->current_leader_epoch, &out->error_code);
     if (p && l->r->version < known_from(q->timestamp))
         out->error_code = KAFKA_UNSUPPORTED_VERSION;
-    if (p && !out->error_code && !answer_end(l, p, q->timestamp, out)) {
+    if (p && !out->error_code &&
+        !answer_end(l, p, q->timestamp, k->topic->partitions[q->partition_index].leader_epoch,
+                    out)) {
         l->searches[l->search_count++] = (struct ask){p, q->timestamp, out};
         return;
     }
@@ -154,34 +168,107 @@ static void ask_one(struct listing *l, const struct lookup *k,
         partition_release(&l->r->broker->partitions, p);
 }
 
+/* ---- who is named twice ---- */
+
+static int by_mention(const void *a, const void *b)
+{
+    const struct mention *x = a, *y = b;
+    int c = slice_cmp(x->topic, y->topic);
+
+    if (c == 0)
+        c = x->index < y->index ? -1 : x->index > y->index;
+    return c ? c : x->place < y->place ? -1 : x->place > y->place;
+}
+
+static bool same_partition(const struct mention *a, const struct mention *b)
+{
+    return a->index == b->index && slice_eq(a->topic, b->topic);
+}
+
+/* By place. NULL without memory. */
+static enum named *find_repeated(const struct list_offsets_request *q, int32_t total,
+                                 struct arena *a)
+{
+    enum named *named = arena_array(a, (size_t)total, sizeof *named);
+    struct mention *v = arena_array(a, (size_t)total, sizeof *v);
+    int32_t n = 0;
+
+    if (!named || !v)
+        return NULL;
+    for (int32_t i = 0; i < q->topics.n; i++)
+        for (int32_t k = 0; k < q->topics.v[i].partitions.n; k++, n++)
+            v[n] = (struct mention){q->topics.v[i].name,
+                                    q->topics.v[i].partitions.v[k].partition_index, n};
+    if (total > 1)
+        qsort(v, (size_t)total, sizeof *v, by_mention);
+    for (int32_t i = 1; i < total; i++)
+        if (same_partition(&v[i], &v[i - 1])) {
+            named[v[i].place] = AGAIN;
+            if (named[v[i - 1].place] == ONCE)
+                named[v[i - 1].place] = TWICE;
+        }
+    return named;
+}
+
+static int32_t count_partitions(const struct list_offsets_request *q)
+{
+    int32_t total = 0;
+
+    for (int32_t i = 0; i < q->topics.n; i++)
+        total += q->topics.v[i].partitions.n;
+    return total;
+}
+
+/* ---- the beginning ---- */
+
+/* What is named twice is an error, told once. */
+static void ask_topic(struct listing *l, const struct lookup *k,
+                      const struct list_offsets_request_list_offsets_topic *t,
+                      const enum named *named,
+                      struct list_offsets_response_list_offsets_topic_response *o)
+{
+    for (int32_t i = 0; i < t->partitions.n; i++) {
+        struct list_offsets_response_list_offsets_partition_response *out =
+            &o->partitions.v[o->partitions.n];
+        o->partitions.n += named[i] != AGAIN;
+        if (named[i] == ONCE) {
+            ask_one(l, k, &t->partitions.v[i], out);
+        } else if (named[i] == TWICE) {
+            list_offsets_response_list_offsets_partition_response_init(out);
+            out->partition_index = t->partitions.v[i].partition_index;
+            out->error_code = KAFKA_INVALID_REQUEST;
+        }
+    }
+}
+
 /* The names have to outlive the frame. */
 static bool start(struct listing *l, const struct list_offsets_request *q,
                   const struct catalog_image *image)
 {
     struct arena *a = &l->r->arena;
-    size_t total = 0;
+    int32_t total = count_partitions(q);
+    const enum named *named = find_repeated(q, total, a);
     bool ok = true;
 
-    for (int32_t i = 0; i < q->topics.n; i++)
-        total += (size_t)q->topics.v[i].partitions.n;
-    l->searches = arena_array(a, total, sizeof *l->searches);
-    l->m.topics.n = q->topics.n;
+    l->searches = arena_array(a, (size_t)total, sizeof *l->searches);
     l->m.topics.v = arena_array(a, (size_t)q->topics.n, sizeof *l->m.topics.v);
-    for (int32_t i = 0; l->searches && l->m.topics.v && i < q->topics.n; i++) {
+    if (!named || !l->searches || !l->m.topics.v)
+        return false;
+    for (int32_t i = 0; i < q->topics.n; i++) {
         const struct list_offsets_request_list_offsets_topic *t = &q->topics.v[i];
-        struct list_offsets_response_list_offsets_topic_response *o = &l->m.topics.v[i];
+        struct list_offsets_response_list_offsets_topic_response *o = &l->m.topics.v[l->m.topics.n];
         struct lookup k =
             lookup_topic(l->r, image, false, t->name, (struct uuid){{0}}, OP_DESCRIBE);
         list_offsets_response_list_offsets_topic_response_init(o);
         o->name = arena_dup(a, t->name, &ok);
-        o->partitions.n = t->partitions.n;
         o->partitions.v = arena_array(a, (size_t)t->partitions.n, sizeof *o->partitions.v);
         if (!o->partitions.v || !ok)
             return false;
-        for (int32_t n = 0; n < t->partitions.n; n++)
-            ask_one(l, &k, &t->partitions.v[n], &o->partitions.v[n]);
+        ask_topic(l, &k, t, named, o);
+        named += t->partitions.n;
+        l->m.topics.n += o->partitions.n > 0 || t->partitions.n == 0;
     }
-    return l->searches && l->m.topics.v;
+    return true;
 }
 
 int handle_list_offsets(struct request *r)

@@ -365,8 +365,9 @@ static void deletion_wakes_a_parked_fetch_and_ids_go_stale(void **state)
     assert_int_equal(raw_delete(&c, "t"), 0);
     raw_receive_fetch(&by_name, 12, 1, &f);
     assert_int_equal(f.error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
-    raw_receive_fetch(&by_id, 13, 1, &f);
-    assert_int_equal(f.error, KAFKA_UNKNOWN_TOPIC_ID);
+    raw_receive_fetch(&by_id, 13, 1, &f); /* its id was known when it came */
+    assert_int_equal(f.error, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    assert_int_equal(raw_fetch(&c, 13, &a).error, KAFKA_UNKNOWN_TOPIC_ID);
     assert_int_equal(raw_delete(&c, "t"), KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
     second = raw_create(&c, "t", 1, NULL);
     assert_false(uuid_eq(id, second));
@@ -488,6 +489,52 @@ static int64_t ask_offset(int16_t v, int64_t timestamp, int16_t *error, int64_t 
     return m.topics.v[0].partitions.v[0].offset;
 }
 
+/* The topics that are named, with so many partitions of the index 0 each; which is an error. */
+static void named_twice(const char *first, int32_t n, const char *second, int32_t m, int32_t topics)
+{
+    struct list_offsets_request_list_offsets_partition p[2];
+    struct list_offsets_request_list_offsets_topic t[2];
+    struct list_offsets_response out;
+    struct list_offsets_request q;
+    struct wire_reader r;
+    struct buf b = {0};
+
+    list_offsets_request_init(&q);
+    for (int i = 0; i < 2; i++) {
+        list_offsets_request_list_offsets_partition_init(&p[i]);
+        list_offsets_request_list_offsets_topic_init(&t[i]);
+        p[i].timestamp = -1 - i;
+        t[i].name = slice_str(i ? second : first);
+        t[i].partitions.v = p;
+        t[i].partitions.n = i ? m : n;
+    }
+    q.topics.v = t;
+    q.topics.n = m > 0 ? 2 : 1;
+    assert_int_equal(list_offsets_request_encode(&q, &b, 7), 0);
+    raw_send(&c, API_LIST_OFFSETS, 7, 6, &b);
+    raw_receive(&c, API_LIST_OFFSETS, 7, 6, &r);
+    assert_int_equal(list_offsets_response_decode(&out, &r, 7), 0);
+    assert_int_equal(out.topics.n, topics);
+    assert_int_equal(out.topics.v[0].partitions.n, 1);
+    assert_int_equal(out.topics.v[0].partitions.v[0].error_code, KAFKA_INVALID_REQUEST);
+    assert_int_equal(out.topics.v[0].partitions.v[0].offset, -1);
+    if (topics > 1) {
+        assert_int_equal(out.topics.v[1].partitions.v[0].error_code, 0);
+        assert_int_equal(out.topics.v[1].partitions.v[0].leader_epoch, 0); /* though it is empty */
+    }
+}
+
+static void a_partition_named_twice_has_no_offset(void **state)
+{
+    (void)state;
+    raw_create(&c, "t", 1, NULL);
+    raw_create(&c, "other", 1, NULL);
+    named_twice("t", 2, "", 0, 1);
+    named_twice("t", 1, "t", 1, 1);
+    named_twice("none", 2, "", 0, 1);
+    named_twice("t", 2, "other", 1, 2);
+}
+
 static void offsets_in_every_version(void **state)
 {
     struct uuid id = raw_create(&c, "t", 1, NULL);
@@ -565,6 +612,7 @@ int main(void)
         WITH_BROKER(everything_is_there_after_a_restart),
         WITH_BROKER(metadata_in_every_version),
         WITH_BROKER(offsets_in_every_version),
+        WITH_BROKER(a_partition_named_twice_has_no_offset),
         WITH_BROKER(coordinator_in_every_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
