@@ -119,12 +119,20 @@ static void lost(void *arg, struct plog *l, int64_t from, int64_t to)
 
 bool partition_append_direct(struct partition *p)
 {
-    bool busy;
+    bool direct;
 
     pthread_mutex_lock(&p->mu);
-    busy = p->working;
+    direct = !p->working && p->owed == 0 && !plog_append_may_stall(p->log);
+    p->owed += !direct;
     pthread_mutex_unlock(&p->mu);
-    return !busy && !plog_append_may_stall(p->log);
+    return direct;
+}
+
+void partition_append_never(struct partition *p)
+{
+    pthread_mutex_lock(&p->mu);
+    p->owed--;
+    pthread_mutex_unlock(&p->mu);
 }
 
 static struct append_job *take_job(struct partition *p)
@@ -170,6 +178,7 @@ void partition_append_later(struct partition *p, struct append_job *j)
     pthread_mutex_lock(&p->mu);
     *p->jobs_tail = j;
     p->jobs_tail = &j->next;
+    p->owed--;
     start = !p->working;
     p->working = true;
     pthread_mutex_unlock(&p->mu);

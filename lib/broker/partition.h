@@ -51,6 +51,7 @@ struct partition {
     struct waiter *waiters;
     struct append_job *jobs, **jobs_tail;
     bool working; /* the task is with the pool */
+    int owed;     /* appends that are to be queued and are not yet */
     struct pool_task task;
     struct pool *pool;
 };
@@ -88,8 +89,11 @@ void partitions_wake_all(struct partitions *t);
 /* After this w->wake is not called any more. No harm when it does not wait. */
 void partition_unwait(struct waiter *w);
 
-/* True when an append may be made now on this thread; false: queue it. */
+/* True when an append may be made now on this thread. False: it is owed to the queue, and until it
+ * is there all others have to queue as well, so that none overtakes it. Each of them ends with one
+ * of the others. */
 bool partition_append_direct(struct partition *p);
 void partition_append_later(struct partition *p, struct append_job *j);
+void partition_append_never(struct partition *p);
 
 #endif

@@ -290,6 +290,17 @@ static void let_go(struct produce *m)
         }
 }
 
+/* Gives up what start() has begun, before the queued parts are with the pool. */
+static void give_up(struct produce *m)
+{
+    for (int32_t i = 0; i < m->topic_count; i++)
+        for (int32_t k = 0; k < m->topics[i].count; k++)
+            if (m->topics[i].parts[k].queued)
+                partition_append_never(m->topics[i].parts[k].partition);
+    let_go(m);
+    request_kill(m->r, "out of memory");
+}
+
 static void finish(struct produce *m)
 {
     struct request *r = m->r;
@@ -352,9 +363,8 @@ static void start_part(struct produce *m, struct part *p, const struct lookup *l
         explain(p, &e);
 }
 
-/* A partition named twice would have its second batch overtake: Kafka takes the last; we refuse
- * neither, they are appended in order, because a queued partition stays queued until its queue is
- * empty. */
+/* Where a partition is named twice Kafka takes the last batch. Here both are appended, in their
+ * order. */
 static bool start(struct produce *m, const struct produce_request *q,
                   const struct catalog_image *image)
 {
@@ -450,8 +460,7 @@ int handle_produce(struct request *r)
     catalog_image_release(image);
     broker_touch(r->broker);
     if (!ok || (m->queued > 0 && !queue_parts(m))) {
-        let_go(m);
-        request_kill(r, "out of memory");
+        give_up(m);
         return 0;
     }
     ask_for_flushes(m);

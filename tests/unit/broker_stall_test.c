@@ -1,7 +1,11 @@
 /* Partitions whose disk does not come back keep nobody else waiting. */
 #include "broker_support.h"
 
+#include "broker/core.h"
+#include "broker/partition.h"
 #include "os/file.h"
+#include "wire/produce_request.h"
+#include "wire/produce_response.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,7 +25,31 @@ static struct {
     pthread_cond_t change;
     enum mood { QUICK, TAKES_A_WHILE, WAITS } mood;
     int waiting;
+    struct partition *behind; /* its queue is let go and worked off by the next quick write */
 } disk = {.mu = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
+
+static void set_mood(enum mood mood)
+{
+    pthread_mutex_lock(&disk.mu);
+    disk.mood = mood;
+    pthread_cond_broadcast(&disk.change);
+    pthread_mutex_unlock(&disk.mu);
+}
+
+static void work_off_behind(void)
+{
+    struct partition *p = disk.behind;
+    bool working = p != NULL;
+
+    disk.behind = NULL;
+    if (p)
+        set_mood(QUICK);
+    while (working) {
+        pthread_mutex_lock(&p->mu);
+        working = p->working;
+        pthread_mutex_unlock(&p->mu);
+    }
+}
 
 static int slow_disk(void *arg, enum os_op op, int fd, const char *name, size_t *len)
 {
@@ -32,7 +60,11 @@ static int slow_disk(void *arg, enum os_op op, int fd, const char *name, size_t 
     (void)name;
     (void)len;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    if (op != OS_WRITE || readlink(link, path, sizeof path - 1) < 0 || !strstr(path, "/slow"))
+    if (op != OS_WRITE || readlink(link, path, sizeof path - 1) < 0)
+        return 0;
+    if (strstr(path, "/quick"))
+        work_off_behind();
+    if (!strstr(path, "/slow"))
         return 0;
     pthread_mutex_lock(&disk.mu);
     if (disk.mood == WAITS) {
@@ -47,14 +79,6 @@ static int slow_disk(void *arg, enum os_op op, int fd, const char *name, size_t 
     }
     pthread_mutex_unlock(&disk.mu);
     return 0;
-}
-
-static void set_mood(enum mood mood)
-{
-    pthread_mutex_lock(&disk.mu);
-    disk.mood = mood;
-    pthread_cond_broadcast(&disk.change);
-    pthread_mutex_unlock(&disk.mu);
 }
 
 /* As a client sees it: more partitions stall than any pool has threads, and another topic's
@@ -110,10 +134,81 @@ static void others_are_flushed(void **state)
     batch_builder_free(&w);
 }
 
+/* A request that names slow0, quick and slow0 again. */
+static void send_around(struct raw *c, struct slice batch)
+{
+    struct produce_request_topic_produce_data t[3];
+    struct produce_request_partition_produce_data p;
+    struct produce_request q;
+    struct buf b = {0};
+
+    produce_request_init(&q);
+    produce_request_partition_produce_data_init(&p);
+    p.records = batch;
+    for (int i = 0; i < 3; i++) {
+        produce_request_topic_produce_data_init(&t[i]);
+        t[i].name = slice_str(i == 1 ? "quick" : "slow0");
+        t[i].partition_data.v = &p;
+        t[i].partition_data.n = 1;
+    }
+    q.acks = 1;
+    q.timeout_ms = 30000;
+    q.topic_data.v = t;
+    q.topic_data.n = 3;
+    assert_int_equal(produce_request_encode(&q, &b, 9), 0);
+    raw_send(c, API_PRODUCE, 9, 100, &b);
+}
+
+/* While its first batch is on the way to the queue that queue becomes empty: the second one does
+ * not overtake it. */
+static void a_partition_named_twice_keeps_its_order(void **state)
+{
+    struct batch_builder w = {0};
+    struct slice batch = make_batch(&w, 0, 1, 0, -1, -1);
+    struct produce_response m;
+    struct wire_reader r;
+    struct produced out;
+    struct uuid slow;
+    struct rig rig;
+    struct raw c;
+    const int64_t offsets[] = {3, 0, 4};
+
+    (void)state;
+    os_hook_set(slow_disk, NULL);
+    rig_start(&rig, NULL);
+    raw_open(&c, &rig);
+    slow = raw_create(&c, "slow0", 1, NULL);
+    raw_create(&c, "quick", 1, NULL);
+    set_mood(TAKES_A_WHILE);
+    raw_produce(&c, 9, "slow0", slow, 1, batch);
+    set_mood(WAITS);
+    disk.waiting = 0;
+    for (int i = 0; i < 2; i++) /* the second one tells the log that it is quick again */
+        raw_send_produce(&c, 9, "slow0", slow, 1, batch, i);
+    pthread_mutex_lock(&disk.mu);
+    while (disk.waiting == 0)
+        pthread_cond_wait(&disk.change, &disk.mu);
+    pthread_mutex_unlock(&disk.mu);
+    disk.behind = partitions_get(&rig.broker->partitions, slow, 0);
+    partition_release(&rig.broker->partitions, disk.behind);
+    send_around(&c, batch);
+    for (int i = 0; i < 2; i++)
+        raw_receive_produce(&c, 9, i, &out);
+    raw_receive(&c, API_PRODUCE, 9, 100, &r);
+    assert_int_equal(produce_response_decode(&m, &r, 9), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(m.responses.v[i].partition_responses.v[0].base_offset, offsets[i]);
+    raw_close(&c);
+    rig_stop(&rig);
+    os_hook_set(NULL, NULL);
+    batch_builder_free(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(others_are_flushed),
+        cmocka_unit_test(a_partition_named_twice_keeps_its_order),
     };
 
     alarm(60);
