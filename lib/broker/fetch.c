@@ -90,7 +90,7 @@ static int look(struct fetch *f, struct part *p, size_t left, bool first, int fl
     if (!p->partition || p->error)
         return 0;
     if (atomic_load(&p->partition->gone)) {
-        p->error = f->r->version >= 13 ? KAFKA_UNKNOWN_TOPIC_ID : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+        p->error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION; /* its id was known */
         return 0;
     }
     plog_ends(p->partition->log, &p->ends);
@@ -212,7 +212,7 @@ static void fill_part(const struct fetch *f, const struct part *p,
     out->records = slice_of("", 0); /* null breaks old clients */
     if (!p->partition)
         return;
-    if (!p->error || p->error == KAFKA_OFFSET_OUT_OF_RANGE) {
+    if (!p->error) {
         out->high_watermark = p->ends.high_watermark;
         out->last_stable_offset = p->ends.lso;
         out->log_start_offset = p->ends.log_start;
@@ -509,6 +509,16 @@ static void start_part(struct fetch *f, struct part *p, const struct lookup *l,
     p->partition = lookup_partition(f->r, l, q->partition, q->current_leader_epoch, &p->error);
 }
 
+/* A session keeps the name that an id had: with it a topic that has gone is told from one that has
+ * been made anew. */
+static void name_topics(struct fetch_request *q, const struct catalog_image *image)
+{
+    for (int32_t i = 0; i < q->topics.n; i++) {
+        const struct catalog_topic *t = catalog_topic_by_id(image, q->topics.v[i].topic_id);
+        q->topics.v[i].topic = t ? t->name : slice_of("", 0);
+    }
+}
+
 static bool start(struct fetch *f, const struct fetch_request *q, const struct catalog_image *image)
 {
     struct arena *a = &f->r->arena;
@@ -557,16 +567,18 @@ int handle_fetch(struct request *r)
     f->back.run = back_from_pool;
     f->warm.run = warm;
     net_timer_init(&f->timer, r->reactor->loop, time_is_up);
+    image = catalog_image(r->broker->catalog);
+    if (r->version >= 13)
+        name_topics(&q, image);
     f->session = sessions_begin(r->broker->sessions, &q, r->version >= 13,
                                 net_loop_now(r->reactor->loop), &r->arena);
     f->error = f->session.error;
+    ok = f->error || start(f, &q, image);
+    catalog_image_release(image);
     if (f->error) {
         answer(f);
         return 0;
     }
-    image = catalog_image(r->broker->catalog);
-    ok = start(f, &q, image);
-    catalog_image_release(image);
     if (!ok) {
         let_go(f);
         request_kill(r, "out of memory");

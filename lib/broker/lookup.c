@@ -9,7 +9,9 @@ struct lookup lookup_topic(const struct request *r, const struct catalog_image *
 
     if (by_id) {
         l.topic = catalog_topic_by_id(image, id);
-        l.error = KAFKA_UNKNOWN_TOPIC_ID;
+        l.error = name.n == 0                          ? KAFKA_UNKNOWN_TOPIC_ID
+                  : catalog_topic_by_name(image, name) ? KAFKA_INCONSISTENT_TOPIC_ID
+                                                       : KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
     } else {
         l.topic = catalog_topic_by_name(image, name);
         l.error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;

@@ -13,7 +13,9 @@ struct lookup {
     int16_t error;
 };
 
-/* by_id: the request names ids, not names. Asks authz_check. Unknown names: 3, unknown ids: 100. */
+/* by_id: the request names ids, not names. Asks authz_check. Unknown names: 3, unknown ids: 100;
+ * where a name is given beside the id, it is the one that the id had: 3, or 103 when it is another
+ * topic's now. */
 struct lookup lookup_topic(const struct request *r, const struct catalog_image *image, bool by_id,
                            struct slice name, struct uuid id, enum operation op);
 

@@ -201,9 +201,11 @@ static const char *const housekeeping[] = {"log.retention.check.interval.ms",
                                            "3600000",
                                            NULL};
 
-static int64_t log_start(const char *topic, struct uuid id)
+/* inside: an offset that the log has; for others its start is not told */
+static int64_t log_start(const char *topic, struct uuid id, int64_t inside)
 {
-    struct fetch_ask a = {.topic = topic, .id = id, .max_wait = 20, .min_bytes = 1};
+    struct fetch_ask a = {
+        .topic = topic, .id = id, .offset = inside, .max_wait = 20, .min_bytes = 1};
 
     return raw_fetch(&c, 12, &a).log_start;
 }
@@ -215,7 +217,7 @@ static void wait_for_start(const char *topic, struct uuid id, int64_t want)
     int64_t at;
 
     do
-        at = log_start(topic, id);
+        at = log_start(topic, id, want);
     while (at < want && time(NULL) < end);
     assert_int_equal(at, want);
 }
@@ -248,7 +250,7 @@ static void what_is_old_goes(void **state)
         assert_int_equal(
             raw_produce(&c, 9, "kept", kept, -1, make_batch(&w, 0, 5, 9, -1, -1)).error, 0);
     }
-    assert_int_equal(log_start("t", t), 0);
+    assert_int_equal(log_start("t", t, 0), 0);
     alter(TOPIC, "t", "retention.ms", "1000"); /* the topic's own, on the open log */
     wait_for_start("t", t, 15);
     assert_int_equal(raw_produce(&c, 9, "t", t, -1, make_batch(&w, 0, 5, 9, -1, -1)).base_offset,
@@ -256,13 +258,13 @@ static void what_is_old_goes(void **state)
     alter(TOPIC, "t", "retention.ms", NULL);
     alter(BROKER, "", "log.retention.ms", "1000"); /* all topics' that have none */
     wait_for_start("t", t, 20);
-    assert_int_equal(log_start("kept", kept), 0);
+    assert_int_equal(log_start("kept", kept, 0), 0);
     restart(housekeeping);
-    assert_int_equal(log_start("t", t), 20);
+    assert_int_equal(log_start("t", t, 20), 20);
     assert_int_equal(raw_produce(&c, 9, "t", t, -1, make_batch(&w, 0, 5, 9, -1, -1)).base_offset,
                      20);
     wait_for_start("t", t, 25); /* and after a restart */
-    assert_int_equal(log_start("kept", kept), 0);
+    assert_int_equal(log_start("kept", kept, 0), 0);
     batch_builder_free(&w);
 }
 
@@ -279,13 +281,13 @@ static void deleted_files_wait(void **state)
     alter(TOPIC, "t", "retention.ms", "1000");
     wait_for_start("t", t, 5);
     while (count_files("t-0/*.log.deleted") == 0 && time(NULL) < end)
-        log_start("t", t);
+        log_start("t", t, 0);
     assert_int_equal(count_files("t-0/*.log.deleted"), 1);
     alter(TOPIC, "t", "file.delete.delay.ms", "0");
     assert_int_equal(raw_produce(&c, 9, "t", t, -1, make_batch(&w, 0, 5, 9, -1, -1)).error, 0);
     wait_for_start("t", t, 10);
     while (count_files("t-0/*.log") > 1 && time(NULL) < end)
-        log_start("t", t);
+        log_start("t", t, 0);
     assert_int_equal(count_files("t-0/*.log"), 1);
     assert_int_equal(count_files("t-0/*.log.deleted"), 1); /* this one went at once */
     batch_builder_free(&w);
@@ -304,7 +306,7 @@ static void an_idle_producer_is_forgotten(void **state)
     assert_int_equal(raw_produce(&c, 9, "t", t, -1, make_batch(&w, 0, 1, 9, 5, 0)).error, 0);
     do { /* out of sequence, as long as it is known */
         error = raw_produce(&c, 9, "t", t, -1, make_batch(&w, 0, 1, 9, 5, 7)).error;
-        log_start("t", t);
+        log_start("t", t, 0);
     } while (error == KAFKA_OUT_OF_ORDER_SEQUENCE_NUMBER && time(NULL) < end);
     assert_int_equal(error, 0);
     batch_builder_free(&w);

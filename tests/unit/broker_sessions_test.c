@@ -394,7 +394,12 @@ static void errors_and_parking(void **state)
     w = (struct ask){session, 4, 0, {{0, 0}}, 60000};
     m = send_and_receive(13, id, &w);
     assert_int_equal(m->responses.v[0].partitions.n, 2);
-    assert_int_equal(m->responses.v[0].partitions.v[0].error_code, KAFKA_UNKNOWN_TOPIC_ID);
+    assert_int_equal(m->responses.v[0].partitions.v[0].error_code,
+                     KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+    raw_create(&c, "t", 3, NULL); /* another one */
+    w = (struct ask){session, 5, 0, {{0, 0}}, 60000};
+    m = send_and_receive(13, id, &w);
+    assert_int_equal(m->responses.v[0].partitions.v[0].error_code, KAFKA_INCONSISTENT_TOPIC_ID);
 }
 
 #define WITH_BROKER(f) cmocka_unit_test_setup_teardown(f, start, stop)
