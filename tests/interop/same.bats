@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The same questions, the same answers: kbroker against what a broker of Apache Kafka has said
-# (admin.kafka, made by tests/interop/asked).
+# (*.kafka, made by tests/interop/asked).
 load ../clients/support
 
 setup() {
@@ -12,4 +12,10 @@ setup() {
 	start_broker -X log.retention.ms=-1
 	$KCORE_JAVA kcore.Ask "$BROKER" <"$ROOT/tests/interop/admin.ask" >ours
 	diff "$ROOT/tests/interop/admin.kafka" ours
+}
+
+@test "a topic's life, and what its clients are told, are Apache Kafka's" {
+	start_broker -X log.retention.ms=-1
+	$KCORE_JAVA kcore.Ask "$BROKER" <"$ROOT/tests/interop/life.ask" >ours
+	diff "$ROOT/tests/interop/life.kafka" ours
 }

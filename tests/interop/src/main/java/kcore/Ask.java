@@ -12,15 +12,23 @@ import java.net.SocketTimeoutException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.apache.kafka.common.compress.Compression;
 import org.apache.kafka.common.message.RequestHeaderData;
 import org.apache.kafka.common.protocol.ApiKeys;
 import org.apache.kafka.common.protocol.ApiMessage;
 import org.apache.kafka.common.protocol.ByteBufferAccessor;
 import org.apache.kafka.common.protocol.Message;
 import org.apache.kafka.common.protocol.MessageUtil;
+import org.apache.kafka.common.record.internal.MemoryRecords;
+import org.apache.kafka.common.record.internal.SimpleRecord;
 
 /**
  * Asks a broker what stands on its input and prints what it answers, so that two brokers can be held
@@ -33,31 +41,42 @@ import org.apache.kafka.common.protocol.MessageUtil;
  * order of their text; the fields named behind the bar are masked, wherever they are, and the members
  * of "configs" arrays with names given as config:NAME are left out. A session id of -1 stands for that
  * of the last answer that had one. A line "# text" is printed as it is; "# wait" gives the broker a
- * moment, for what it acknowledges before it is so.
+ * moment, for what it acknowledges before it is so. "$NAME" in a request stands for what a line
+ *
+ *     id NAME TOPIC
+ *
+ * before it has found as the topic's id, "$records" with a count, or with ID:EPOCH:SEQUENCE, for a batch of one
+ * producer or of none. A request behind "hold " goes over a connection of its own; its answer, which is meant to
+ * wait, is printed by "held".
  */
 public final class Ask {
     private final String host;
     private final int port;
-    private Socket socket;
-    private DataOutputStream out;
-    private DataInputStream in;
+    private Link link;
+    private Held held;
     private int correlation;
     private int lastSession; // of the last Fetch answer that named one: a request's session -1 is that
+    private final Map<String, String> ids = new HashMap<>();
+
+    private final class Link {
+        final Socket socket = new Socket(host, port);
+        final DataOutputStream out = new DataOutputStream(socket.getOutputStream());
+        final DataInputStream in = new DataInputStream(socket.getInputStream());
+
+        Link() throws Exception {
+            socket.setSoTimeout(10_000);
+        }
+    }
+
+    private record Request(Link link, String api, ApiKeys key, short version, int correlation) {}
+
+    private record Held(Request request, Set<String> mask) {}
 
     private Ask(String address) throws Exception {
         int colon = address.lastIndexOf(':');
         host = address.substring(0, colon);
         port = Integer.parseInt(address.substring(colon + 1));
-        connect();
-    }
-
-    private void connect() throws Exception {
-        if (socket != null)
-            socket.close();
-        socket = new Socket(host, port);
-        socket.setSoTimeout(10_000);
-        out = new DataOutputStream(socket.getOutputStream());
-        in = new DataInputStream(socket.getInputStream());
+        link = new Link();
     }
 
     public static void main(String[] args) throws Exception {
@@ -68,10 +87,52 @@ public final class Ask {
                 Thread.sleep(1000);
             else if (line.startsWith("#"))
                 System.out.println(line);
+            else if (line.startsWith("id "))
+                ask.find(line.split(" +"));
+            else if (line.startsWith("hold "))
+                ask.hold(line.substring(5));
+            else if (line.equals("held"))
+                ask.held();
             else if (!line.isBlank())
                 ask.line(line.strip());
         }
-        ask.socket.close();
+        ask.link.socket.close();
+    }
+
+    private void find(String[] word) throws Exception {
+        JsonNode q = Schema.MAPPER.readTree("{\"topics\":[{\"topicId\":\"AAAAAAAAAAAAAAAAAAAAAA\",\"name\":\"" + word[2]
+            + "\"}],\"allowAutoTopicCreation\":false,\"includeTopicAuthorizedOperations\":false}");
+        ids.put(word[1], receive(send(link, "Metadata", (short) 12, q)).get("topics").get(0).get("topicId").asText());
+    }
+
+    private void hold(String line) throws Exception {
+        String[] bar = line.split(" \\| ");
+        String[] word = bar[0].split(" +", 3);
+        Request q = send(new Link(), word[0], Short.parseShort(word[1]), Schema.MAPPER.readTree(filled(word[2])));
+        held = new Held(q, bar.length > 1 ? Set.of(bar[1].strip().split(" +")) : Set.of());
+    }
+
+    private void held() throws Exception {
+        System.out.println("held " + held.request.api + " " + held.request.version + " " + tidy(receive(held.request), held.mask));
+        held.request.link.socket.close();
+    }
+
+    private String filled(String json) {
+        for (var id : ids.entrySet())
+            json = json.replace("$" + id.getKey() + "\"", id.getValue() + "\"");
+        return Pattern.compile("\\$records (\\S+?)\"").matcher(json).replaceAll(m -> batch(m.group(1)) + "\"");
+    }
+
+    /** Its times are in the past, so that it is the same whenever it is sent. */
+    private static String batch(String what) {
+        String[] p = what.split(":");
+        var b = p.length == 1 ? MemoryRecords.withRecords(Compression.NONE, IntStream.range(0, Integer.parseInt(what))
+                .mapToObj(i -> new SimpleRecord(1_700_000_000_000L + i, null, new byte[10])).toArray(SimpleRecord[]::new))
+            : MemoryRecords.withIdempotentRecords(Compression.NONE, Long.parseLong(p[0]), Short.parseShort(p[1]), Integer.parseInt(p[2]),
+                new SimpleRecord(1_700_000_000_000L, null, new byte[10]));
+        byte[] bytes = new byte[b.sizeInBytes()];
+        b.buffer().get(bytes);
+        return Base64.getEncoder().encodeToString(bytes);
     }
 
     private void line(String line) throws Exception {
@@ -79,25 +140,25 @@ public final class Ask {
         String[] word = bar[0].split(" +", 3);
         Set<String> mask = bar.length > 1 ? Set.of(bar[1].strip().split(" +")) : Set.of();
         Schema.Versions v = Schema.Versions.parse(word[1]);
-        JsonNode json = Schema.MAPPER.readTree(word[2]);
+        JsonNode json = Schema.MAPPER.readTree(filled(word[2]));
         for (int n = v.first(); n <= v.last(); n++) {
             JsonNode answer;
             try {
-                answer = ask(word[0], (short) n, json);
+                answer = receive(send(link, word[0], (short) n, json));
             } catch (EOFException x) {
                 System.out.println(word[0] + " " + n + " closed");
-                connect();
+                link = new Link();
                 continue;
             } catch (SocketTimeoutException x) {
                 System.out.println(word[0] + " " + n + " not answered");
-                connect();
+                link = new Link();
                 continue;
             }
             System.out.println(word[0] + " " + n + " " + tidy(answer, mask));
         }
     }
 
-    private JsonNode ask(String api, short version, JsonNode json) throws Exception {
+    private Request send(Link to, String api, short version, JsonNode json) throws Exception {
         if (json.path("sessionId").asInt() == -1)
             ((ObjectNode) json).put("sessionId", lastSession);
         Class<?> converter = Class.forName("org.apache.kafka.common.message." + api + "RequestDataJsonConverter");
@@ -107,25 +168,28 @@ public final class Ask {
             .setRequestApiVersion(version).setCorrelationId(++correlation).setClientId("ask");
         byte[] head = bytes(header, key.requestHeaderVersion(version));
         byte[] body = bytes(request, version);
-        out.writeInt(head.length + body.length);
-        out.write(head);
-        out.write(body);
-        out.flush();
+        to.out.writeInt(head.length + body.length);
+        to.out.write(head);
+        to.out.write(body);
+        to.out.flush();
+        return new Request(to, api, key, version, correlation);
+    }
 
-        byte[] frame = new byte[in.readInt()];
-        in.readFully(frame);
+    private JsonNode receive(Request q) throws Exception {
+        byte[] frame = new byte[q.link.in.readInt()];
+        q.link.in.readFully(frame);
         ByteBuffer b = ByteBuffer.wrap(frame);
-        if (b.getInt() != correlation)
+        if (b.getInt() != q.correlation)
             throw new IllegalStateException("not the answer to this request");
-        if (key.responseHeaderVersion(version) > 0 && b.get() != 0)
+        if (q.key.responseHeaderVersion(q.version) > 0 && b.get() != 0)
             throw new IllegalStateException("tags in the header");
-        Class<?> type = Class.forName("org.apache.kafka.common.message." + api + "ResponseData");
+        Class<?> type = Class.forName("org.apache.kafka.common.message." + q.api + "ResponseData");
         Message response = (Message) type.getConstructor().newInstance();
-        response.read(new ByteBufferAccessor(b), version);
+        response.read(new ByteBufferAccessor(b), q.version);
         if (b.hasRemaining())
-            throw new IllegalStateException(api + " v" + version + ": " + b.remaining() + " bytes too many");
+            throw new IllegalStateException(q.api + " v" + q.version + ": " + b.remaining() + " bytes too many");
         JsonNode answer = (JsonNode) Class.forName(type.getName() + "JsonConverter")
-            .getMethod("write", type, short.class, boolean.class).invoke(null, response, version, false);
+            .getMethod("write", type, short.class, boolean.class).invoke(null, response, q.version, false);
         if (answer.path("sessionId").asInt() != 0)
             lastSession = answer.get("sessionId").asInt();
         return answer;
