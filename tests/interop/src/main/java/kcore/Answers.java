@@ -16,8 +16,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.TreeSet;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.compress.Compression;
+import org.apache.kafka.common.message.AlterConfigsRequestData;
 import org.apache.kafka.common.message.ApiVersionsRequestData;
 import org.apache.kafka.common.message.ApiVersionsResponseData;
 import org.apache.kafka.common.message.CreatePartitionsRequestData;
@@ -37,6 +39,8 @@ import org.apache.kafka.common.message.DeleteTopicsRequestData;
 import org.apache.kafka.common.message.DeleteTopicsRequestData.DeleteTopicState;
 import org.apache.kafka.common.message.DescribeClusterRequestData;
 import org.apache.kafka.common.message.DescribeClusterResponseData;
+import org.apache.kafka.common.message.DescribeConfigsRequestData;
+import org.apache.kafka.common.message.DescribeConfigsResponseData;
 import org.apache.kafka.common.message.DescribeLogDirsRequestData;
 import org.apache.kafka.common.message.DescribeLogDirsRequestData.DescribableLogDirTopic;
 import org.apache.kafka.common.message.DescribeLogDirsRequestData.DescribableLogDirTopicCollection;
@@ -50,8 +54,11 @@ import org.apache.kafka.common.message.FetchRequestData.FetchTopic;
 import org.apache.kafka.common.message.FetchResponseData;
 import org.apache.kafka.common.message.FindCoordinatorRequestData;
 import org.apache.kafka.common.message.FindCoordinatorResponseData;
+import org.apache.kafka.common.message.IncrementalAlterConfigsRequestData;
 import org.apache.kafka.common.message.InitProducerIdRequestData;
 import org.apache.kafka.common.message.InitProducerIdResponseData;
+import org.apache.kafka.common.message.ListConfigResourcesRequestData;
+import org.apache.kafka.common.message.ListConfigResourcesResponseData;
 import org.apache.kafka.common.message.ListOffsetsRequestData;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsPartition;
 import org.apache.kafka.common.message.ListOffsetsRequestData.ListOffsetsTopic;
@@ -106,6 +113,7 @@ public final class Answers {
     private int answers;
 
     private final Map<ApiKeys, short[]> listed = new EnumMap<>(ApiKeys.class);
+    private final Map<ApiKeys, Set<Short>> given = new EnumMap<>(ApiKeys.class), refused = new EnumMap<>(ApiKeys.class);
     private Uuid id;
     private long end; // of TOPIC
     private long producers;
@@ -137,10 +145,15 @@ public final class Answers {
         checks.put(ApiKeys.CREATE_PARTITIONS, a::createPartitions);
         checks.put(ApiKeys.DESCRIBE_CLUSTER, a::describeCluster);
         checks.put(ApiKeys.DESCRIBE_TOPIC_PARTITIONS, a::describeTopicPartitions);
-        System.out.println("1.." + (a.listed.size() + 2));
+        checks.put(ApiKeys.DESCRIBE_CONFIGS, a::describeConfigs);
+        checks.put(ApiKeys.ALTER_CONFIGS, a::alterConfigs);
+        checks.put(ApiKeys.INCREMENTAL_ALTER_CONFIGS, a::incrementalAlterConfigs);
+        checks.put(ApiKeys.LIST_CONFIG_RESOURCES, a::listConfigResources);
+        System.out.println("1.." + (a.listed.size() + 3));
         int n = 0;
         for (ApiKeys key : a.listed.keySet())
             a.every(++n, key, checks.getOrDefault(key, v -> a.emptyOf(key, v)));
+        a.all(++n, checks.keySet());
         a.closed(++n);
         a.random(++n, Integer.parseInt(args[1]));
         a.socket.close();
@@ -187,6 +200,11 @@ public final class Answers {
         equal(all.remaining(), 0);
         equal(ByteBuffer.wrap(bytes(r.data(), h.apiVersion())), body);
         answers++;
+        Set<Errors> errors = r.errorCounts().keySet();
+        if (errors.isEmpty() || errors.contains(Errors.NONE))
+            given.computeIfAbsent(h.apiKey(), k -> new TreeSet<>()).add(h.apiVersion());
+        if (errors.stream().anyMatch(e -> e != Errors.NONE))
+            refused.computeIfAbsent(h.apiKey(), k -> new TreeSet<>()).add(h.apiVersion());
         return r;
     }
 
@@ -575,11 +593,93 @@ public final class Answers {
             .setTopics(List.of(new TopicRequest().setName(MISSING))), Errors.UNKNOWN_TOPIC_OR_PARTITION);
     }
 
+    private void describeConfigs(short v) throws IOException {
+        var r = new DescribeConfigsRequestData.DescribeConfigsResource().setResourceType((byte) 2).setResourceName(TOPIC)
+            .setConfigurationKeys(List.of("max.message.bytes"));
+        var q = new DescribeConfigsRequestData().setResources(List.of(r)).setIncludeSynonyms(true).setIncludeDocumentation(v >= 3);
+        var data = (DescribeConfigsResponseData) ask(ApiKeys.DESCRIBE_CONFIGS, v, q, new Errors[0]).data();
+        var c = data.results().get(0).configs();
+        equal(c.size(), 1);
+        equal(c.get(0).name() + " " + c.get(0).value() + " " + c.get(0).configSource() + " " + c.get(0).synonyms().size(),
+            "max.message.bytes 1048588 5 1");
+        equal(c.get(0).documentation() != null && !c.get(0).documentation().isEmpty(), v >= 3);
+        ask(ApiKeys.DESCRIBE_CONFIGS, v, q.setResources(List.of(r.duplicate().setResourceName(MISSING))), Errors.UNKNOWN_TOPIC_OR_PARTITION);
+    }
+
+    private String setting(String name) throws IOException {
+        var q = new DescribeConfigsRequestData().setResources(List.of(new DescribeConfigsRequestData.DescribeConfigsResource()
+            .setResourceType((byte) 2).setResourceName("configured").setConfigurationKeys(List.of(name))));
+        return ((DescribeConfigsResponseData) ask(ApiKeys.DESCRIBE_CONFIGS, 4, q).data()).results().get(0).configs().get(0).value();
+    }
+
+    private void alterConfigs(short v) throws IOException {
+        ask(ApiKeys.CREATE_TOPICS, 7, newTopic("configured", 1));
+        for (String value : List.of("" + (7000 + v), "soon")) {
+            var r = new AlterConfigsRequestData.AlterConfigsResource().setResourceType((byte) 2).setResourceName("configured").setConfigs(
+                new AlterConfigsRequestData.AlterableConfigCollection(List.of(new AlterConfigsRequestData.AlterableConfig()
+                    .setName("retention.ms").setValue(value)).iterator()));
+            ask(ApiKeys.ALTER_CONFIGS, v, new AlterConfigsRequestData().setResources(
+                new AlterConfigsRequestData.AlterConfigsResourceCollection(List.of(r).iterator())),
+                value.equals("soon") ? new Errors[] {Errors.INVALID_CONFIG} : new Errors[0]);
+        }
+        equal(setting("retention.ms"), "" + (7000 + v));
+    }
+
+    private void incrementalAlterConfigs(short v) throws IOException {
+        ask(ApiKeys.CREATE_TOPICS, 7, newTopic("configured", 1));
+        for (String value : List.of("" + (2_000_000 + v), "large")) {
+            var r = new IncrementalAlterConfigsRequestData.AlterConfigsResource().setResourceType((byte) 2).setResourceName("configured")
+                .setConfigs(new IncrementalAlterConfigsRequestData.AlterableConfigCollection(List.of(
+                    new IncrementalAlterConfigsRequestData.AlterableConfig().setName("segment.bytes").setValue(value)).iterator()));
+            ask(ApiKeys.INCREMENTAL_ALTER_CONFIGS, v, new IncrementalAlterConfigsRequestData().setResources(
+                new IncrementalAlterConfigsRequestData.AlterConfigsResourceCollection(List.of(r).iterator())),
+                value.equals("large") ? new Errors[] {Errors.INVALID_CONFIG} : new Errors[0]);
+        }
+        equal(setting("segment.bytes"), "" + (2_000_000 + v));
+    }
+
+    private void listConfigResources(short v) throws IOException {
+        var q = new ListConfigResourcesRequestData();
+        if (v >= 1)
+            q.setResourceTypes(List.of((byte) 2));
+        var data = (ListConfigResourcesResponseData) ask(ApiKeys.LIST_CONFIG_RESOURCES, v, q, new Errors[0]).data();
+        equal(data.configResources().stream().anyMatch(r -> r.resourceName().equals(TOPIC) && r.resourceType() == 2), v >= 1);
+        if (v >= 1)
+            ask(ApiKeys.LIST_CONFIG_RESOURCES, v, q.setResourceTypes(List.of((byte) 99)), Errors.UNSUPPORTED_VERSION);
+    }
+
     // ---- all of them ----
 
     /** Nothing is known of the API here: a request as the class makes it. */
     private void emptyOf(ApiKeys key, short v) throws IOException {
         ask(key, v, key.messageType.newRequest());
+    }
+
+    /**
+     * Each listed version of each API has answered; where there is a check of it here with something that is no error,
+     * and in one version at least with one that is.
+     */
+    private void all(int n, Set<ApiKeys> checked) {
+        boolean ok = true;
+        int pairs = 0;
+        for (ApiKeys key : listed.keySet()) {
+            Set<Short> want = new TreeSet<>(), yes = given.getOrDefault(key, Set.of()), no = refused.getOrDefault(key, Set.of());
+            for (short v = key == ApiKeys.PRODUCE ? 3 : listed.get(key)[0]; v <= listed.get(key)[1]; v++)
+                want.add(v);
+            pairs += want.size();
+            Set<Short> got = new TreeSet<>(yes);
+            if (!checked.contains(key))
+                got.addAll(no);
+            // which log directories there are can only be forbidden to ask
+            else if (no.isEmpty() && key != ApiKeys.DESCRIBE_LOG_DIRS)
+                got.clear();
+            if (!got.equals(want)) {
+                System.out.println("# " + key.name + " " + want + ": answered " + yes + ", refused " + no);
+                ok = false;
+            }
+        }
+        System.out.println((ok ? "ok " : "not ok ") + n + " - each version that is listed has been asked # " + pairs + " of "
+            + listed.size() + " APIs");
     }
 
     /** Produce is listed from 0, and closes the connection below 3. */
