@@ -309,7 +309,7 @@ clean:
 	rm -rf build
 
 -include $(LIB_OBJ:.o=.d) $(MESSAGE_TABLE:.o=.d) \
-	$(wildcard $(addprefix $(B)/,tests/unit/*.d tests/fuzz/*.d tests/bench/*.d cmd/*/*.d))
+	$(wildcard $(addprefix $(B)/,tests/unit/*.d tests/fuzz/*.d tests/bench/*.d tests/interop/*.d cmd/*/*.d))
 
 .PHONY: all install uninstall deb package-test unit fault-programs fuzz fuzz-programs interop torture bench check demo \
 	coverage valgrind mutants bare build-deps deps format clean
