@@ -4,7 +4,7 @@
 
 _kcore() {
 	local who about tab=$'\t'
-	local -a answer shown begun
+	local -a answer
 
 	answer=("${(@f)$("${(Q)words[1]/#\~\//$HOME/}" --complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}")
 	who=${answer[1]}

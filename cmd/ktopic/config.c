@@ -2,6 +2,7 @@
 
 #include "cli/nearest.h"
 #include "cli/num.h"
+#include "wire/error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,25 +50,29 @@ const struct admin_setting *config_find(const struct admin_settings *known, cons
 int config_unknown(const struct admin_settings *known, const char *name, struct kerr *e)
 {
     struct nearest near = {.word = name};
-    int rc;
+    char text[128], best[128];
 
     for (int32_t i = 0; i < known->n; i++) {
         struct slice s = known->v[i].is.name;
-        char *copy = s.n < 256 ? strndup((const char *)s.p, s.n) : NULL;
-        if (copy)
-            nearest_try(&near, copy);
-        if (near.best != copy)
-            free(copy);
+        if (s.n >= sizeof text)
+            continue;
+        memcpy(text, s.p, s.n);
+        text[s.n] = 0;
+        nearest_try(&near, text);
+        if (near.best == text)
+            near.best = memcpy(best, text, s.n + 1);
     }
-    rc = near.best ? kerr_set(e, KE_NOTFOUND, "there is no configuration %s (did you mean %s?)",
-                              name, near.best)
-                   : kerr_set(e, KE_NOTFOUND, "there is no configuration %s", name);
-    return rc;
+    if (near.best)
+        return kerr_set(e, KE_NOTFOUND, "there is no configuration %s (did you mean %s?)", name,
+                        near.best);
+    return kerr_set(e, KE_NOTFOUND, "there is no configuration %s", name);
 }
 
 void config_blame(const struct admin_settings *known, const struct admin_config *pairs, size_t n,
                   struct kerr *e)
 {
+    if (e->remote != KAFKA_INVALID_CONFIG && e->remote != KAFKA_INVALID_REQUEST)
+        return; /* that has another reason */
     for (size_t i = 0; e->code == KE_REMOTE && i < n; i++)
         if (!config_find(known, pairs[i].name))
             config_unknown(known, pairs[i].name, e);
