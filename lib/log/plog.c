@@ -234,7 +234,7 @@ int plog_epoch_note(struct plog *l, int32_t epoch, int64_t start, struct kerr *e
     if (epoch < 0 || (n && l->epoch[n - 1].epoch >= epoch))
         return 0;
     if (n == l->epoch_cap) {
-        list = malloc((n + 2) * sizeof *list);
+        list = malloc((n + 1) * sizeof *list);
         if (!list)
             return kerr_set(e, KE_NOMEM, "leader epochs");
         if (n)
@@ -242,7 +242,7 @@ int plog_epoch_note(struct plog *l, int32_t epoch, int64_t start, struct kerr *e
         pthread_mutex_lock(&l->sm);
         free(l->epoch);
         l->epoch = list;
-        l->epoch_cap = n + 2;
+        l->epoch_cap = n + 1;
         pthread_mutex_unlock(&l->sm);
     }
     pthread_mutex_lock(&l->sm);

@@ -19,7 +19,7 @@
 
 #include <pthread.h>
 
-enum { MARKS = 8, STALL_NS = 20000000 };
+enum { MARKS = 4, STALL_NS = 20000000 };
 
 /* A segment that has gone, and its files (NAME.deleted) have not. */
 struct grave {

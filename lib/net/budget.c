@@ -21,6 +21,12 @@ bool net_budget_over(struct net_budget *b)
     return b && atomic_load(&b->used) >= atomic_load_explicit(&b->max, memory_order_relaxed);
 }
 
+bool net_budget_lacks(struct net_budget *b, size_t n)
+{
+    return b &&
+           atomic_load(&b->used) + (int64_t)n > atomic_load_explicit(&b->max, memory_order_relaxed);
+}
+
 void net_budget_charge(struct net_budget *b, size_t n)
 {
     if (b)
@@ -59,6 +65,23 @@ void net_budget_resize(struct net_budget *b, int64_t max)
 {
     atomic_store(&b->max, max);
     if (atomic_load(&b->waiting) && !net_budget_over(b))
+        tell_waiting(b);
+}
+
+bool net_budget_finish(struct net_budget *b, const void *who)
+{
+    const void *nobody = NULL;
+
+    return atomic_compare_exchange_strong(&b->finisher, &nobody, who) || nobody == who;
+}
+
+void net_budget_finished(struct net_budget *b, const void *who)
+{
+    const void *holder = who;
+
+    if (!b || !atomic_compare_exchange_strong(&b->finisher, &holder, NULL))
+        return;
+    if (atomic_load(&b->waiting))
         tell_waiting(b);
 }
 
@@ -123,7 +146,7 @@ static struct net_budget_wait *wait_of(struct net_loop *l, struct net_budget *b)
     return w;
 }
 
-bool net_budget_await(struct net_loop *l, struct net_budget *b, struct net_starved *s)
+bool net_budget_await(struct net_loop *l, struct net_budget *b, struct net_starved *s, bool begun)
 {
     struct net_budget_wait *w = wait_of(l, b);
 
@@ -138,7 +161,7 @@ bool net_budget_await(struct net_loop *l, struct net_budget *b, struct net_starv
     }
     atomic_store(&b->waiting, 1);
     pthread_mutex_unlock(&b->mu);
-    if (!net_budget_over(b))
+    if (begun ? !atomic_load(&b->finisher) : !net_budget_over(b))
         tell_waiting(b);
     return true;
 }

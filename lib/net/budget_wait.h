@@ -16,9 +16,13 @@ struct net_starved {
     struct net_starved *next, *prev; /* NULL: does not wait */
 };
 
-/* On the loop's thread: s->fed is called once when there is room, which may have gone again. False
- * without memory. */
-bool net_budget_await(struct net_loop *l, struct net_budget *b, struct net_starved *s);
+/* On the loop's thread: s->fed is called once when there is room, which may have gone again; for a
+ * frame that has begun (begun) also when it may be the one that finishes. False without memory. */
+bool net_budget_await(struct net_loop *l, struct net_budget *b, struct net_starved *s, bool begun);
+/* Over budget: whether who's frame may go on growing. It has the turn until net_budget_finished().
+ */
+bool net_budget_finish(struct net_budget *b, const void *who);
+void net_budget_finished(struct net_budget *b, const void *who);
 void net_budget_unawait(struct net_starved *s);
 /* The loop ends; nobody waits on it. */
 void net_budget_forget(struct net_loop *l);

@@ -188,7 +188,7 @@ static void fed(struct net_starved *s)
 bool net_conn_starve(struct net_conn *c)
 {
     net_conn_set_reading(c, false);
-    if (net_budget_await(c->loop, c->budget, &c->starved))
+    if (net_budget_await(c->loop, c->budget, &c->starved, c->in_n > 0))
         return true;
     net_conn_finish(c, NET_CLOSED_ERROR, "out of memory");
     return false;

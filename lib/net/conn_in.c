@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define FRAME_FIRST ((size_t)4 << 10)
+#define FRAME_LARGE ((size_t)64 << 10)
 #define READ_ROUNDS 8 /* reads before other connections get their turn */
 
 /* ---- memory of frames ---- */
@@ -15,6 +16,7 @@ void net_conn_drop_in(struct net_conn *c)
 {
     if (!c->in)
         return;
+    net_budget_finished(c->budget, c);
     net_budget_discharge(c->budget, c->in_cap);
     net_spare_give(c->loop, c->in, c->in_cap);
     c->in = NULL;
@@ -66,6 +68,7 @@ bool net_frame_keep(struct net_conn *c, struct net_frame *f)
         f->memory = c->in;
         f->cap = c->in_cap;
         f->budget = c->budget;
+        net_budget_finished(c->budget, c);
         c->in = NULL;
         c->in_n = c->in_cap = c->in_want = 0;
         return true;
@@ -136,6 +139,7 @@ bool net_conn_hand_out(struct net_conn *c)
     if ((size_t)k == n) {
         net_conn_drop_in(c);
     } else if (k > 0) {
+        net_budget_finished(c->budget, c);
         memmove(c->in, c->in + k, n - (size_t)k);
         c->in_n = n - (size_t)k;
         net_conn_watch_gain(c);
@@ -212,6 +216,15 @@ static int read_once(struct net_conn *c)
     return (size_t)k == asked;
 }
 
+/* Over budget: no frame begins, and a large one that has begun waits for its turn to grow. */
+static bool must_wait(struct net_conn *c)
+{
+    if (c->in_n == 0)
+        return net_budget_over(c->budget);
+    return c->in_n == c->in_cap && c->in_cap >= FRAME_LARGE &&
+           net_budget_lacks(c->budget, c->in_cap) && !net_budget_finish(c->budget, c);
+}
+
 void net_conn_readable(evutil_socket_t fd, short what, void *arg)
 {
     struct net_conn *c = arg;
@@ -223,8 +236,7 @@ void net_conn_readable(evutil_socket_t fd, short what, void *arg)
     net_loop_enter(l);
     c->busy++;
     for (int i = 0; i < READ_ROUNDS && go == 1 && !net_conn_braked(c); i++) {
-        /* over budget a frame that has begun may finish, no other begins */
-        if (c->in_n == 0 && net_budget_over(c->budget))
+        if (must_wait(c))
             go = net_conn_starve(c) ? 0 : -1;
         else
             go = read_once(c);

@@ -192,6 +192,40 @@ static void the_budget_is_shared(void **state)
     buf_free(&frame);
 }
 
+/* Frames that had begun when the budget was used up finish one after the other. */
+static void one_large_frame_at_a_time(void **state)
+{
+    struct buf big = {0}, in = {0};
+    struct rig a, b;
+
+    rig_start(&a, way_of(state));
+    rig_start(&b, way_of(state));
+    a.budget.max = 200000;
+    net_conn_close(b.conn);
+    close(b.peer);
+    b.closed = 0;
+    b.shared = &a.budget;
+    rig_open(&b, way_of(state));
+
+    put_pattern(&big, 'K', 150000, 1);
+    put_frame(&in, buf_slice(&big));
+    rig_exchange(&a, slice_of(in.p, 70000));
+    rig_exchange(&b, slice_of(in.p, 140000)); /* more than one step: it is b's turn */
+    rig_exchange(&a, slice_of(in.p + 70000, in.n - 70000));
+    assert_int_equal(a.frames, 0);
+    assert_true(a.budget.used <= 300000);
+    rig_wait(&a, 700000); /* it is not a who is slow */
+    assert_int_equal(a.closed, 0);
+    rig_exchange(&b, slice_of(in.p + 140000, in.n - 140000));
+    assert_int_equal(b.frames, 1);
+    rig_settle(&a); /* a's turn, though the budget is used up still */
+    assert_int_equal(a.frames, 1);
+    rig_end(&b);
+    rig_end(&a);
+    buf_free(&big);
+    buf_free(&in);
+}
+
 static void closed_while_starving(void **state)
 {
     struct buf frame = {0};
@@ -410,6 +444,7 @@ int main(void)
         {"not reading stops the deadlines", not_reading_stops_the_deadlines},
         {"output must move", output_must_move},
         {"the budget is shared", the_budget_is_shared},
+        {"one large frame at a time", one_large_frame_at_a_time},
         {"closed while starving", closed_while_starving},
         {"fed twice at once", fed_twice_at_once},
         {"fed by other threads", fed_by_other_threads},
