@@ -108,19 +108,23 @@ static void accepted(void *arg, int fd, const struct net_addr *peer)
 {
     struct door *door = arg;
     struct broker *b = door->broker;
+    char address[GUEST_ADDRESS];
 
-    (void)peer;
     if (atomic_fetch_add(&b->connections, 1) >= b->live.connections_max) {
         atomic_fetch_sub(&b->connections, 1);
         close(fd);
-        if (!b->refusing)
+        if (said_may_again(&b->crowded, os_mono(b->clock)))
             diag(b->diag, DIAG_WARN, "over %lld connections (max.connections): refusing more",
                  (long long)b->live.connections_max);
-        b->refusing = true;
         return;
     }
-    b->refusing = false;
-    reactor_give(b->reactors[b->next_reactor], fd, door->index);
+    snprintf(address, sizeof address, "%.45s", peer->is_unix ? "" : peer->host);
+    if (!guests_enter(b->guests, address)) {
+        atomic_fetch_sub(&b->connections, 1);
+        close(fd);
+        return;
+    }
+    reactor_give(b->reactors[b->next_reactor], fd, door->index, address);
     b->next_reactor = (b->next_reactor + 1) % b->reactor_count;
 }
 
@@ -282,6 +286,9 @@ static int open_all(struct broker *b, struct kerr *e)
     b->sessions = sessions_new(b->conf.sessions_max);
     if (rc == 0 && !b->sessions)
         rc = kerr_set(e, KE_NOMEM, "fetch sessions");
+    b->guests = guests_new(b->clock, b->diag, &b->conf.guests);
+    if (rc == 0 && !b->guests)
+        rc = kerr_set(e, KE_NOMEM, "connections");
     if (rc == 0)
         rc = make_reactors(b, e);
     if (rc == 0)
@@ -464,6 +471,7 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
     free(b->reactors);
     partitions_free(&b->partitions);
     sessions_free(b->sessions);
+    guests_free(b->guests);
     pthread_mutex_destroy(&b->ids_mu);
     pthread_mutex_destroy(&b->quiet_mu);
     hash_free(&b->quiet);

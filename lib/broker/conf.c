@@ -191,6 +191,23 @@ static int set_connections(struct broker_conf *c, const char *v, struct kerr *e)
     return set_int(v, 0, INT32_MAX, &c->connections_max, e);
 }
 
+static int set_per_ip(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_int(v, 0, INT32_MAX, &c->guests.per_ip, e);
+}
+
+static int set_overrides(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    int rc = guest_overrides_check(v, e);
+
+    return rc < 0 ? rc : set_text(c->guests.overrides, sizeof c->guests.overrides, v, e);
+}
+
+static int set_creation_rate(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    return set_int(v, 1, INT32_MAX, &c->guests.rate, e);
+}
+
 static int set_idle(struct broker_conf *c, const char *v, struct kerr *e)
 {
     return set_int(v, 0, INT64_MAX / 2000000, &c->idle_ms, e);
@@ -244,7 +261,10 @@ static const struct acting {
     {"log.dir", set_dirs, false},
     {"log.dirs", set_dirs, false},
     {"log.retention.check.interval.ms", set_retention_check, true},
+    {"max.connection.creation.rate", set_creation_rate, true},
     {"max.connections", set_connections, true},
+    {"max.connections.per.ip", set_per_ip, true},
+    {"max.connections.per.ip.overrides", set_overrides, true},
     {"max.incremental.fetch.session.cache.slots", set_sessions_max, true},
     {"max.partitions", set_partitions_max, true},
     {"max.topics", set_topics_max, true},
@@ -328,6 +348,7 @@ void broker_conf_init(struct broker_conf *c)
         .request_max = (int64_t)100 << 20,
         .queued_max = (int64_t)64 << 20,
         .connections_max = 10000,
+        .guests = {.per_ip = INT32_MAX, .rate = 10000},
         .idle_ms = 600000,
         .producer_expiry_ms = 86400000,
         .retention_check_ms = 300000,

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "broker/config.h"
+#include "broker/guests.h"
 #include "net/addr.h"
 
 #define BROKER_MAX_LISTENERS 8
@@ -33,6 +34,7 @@ struct broker_conf {
     int64_t request_max; /* socket.request.max.bytes */
     int64_t queued_max;  /* queued.max.request.bytes */
     int64_t connections_max;
+    struct guest_limits guests;
     int64_t idle_ms; /* connections.max.idle.ms */
     int64_t producer_expiry_ms;
     int64_t retention_check_ms;         /* log.retention.check.interval.ms */

@@ -58,6 +58,8 @@ struct broker {
     struct reactor **reactors;
     int reactor_count, next_reactor;
     _Atomic int64_t connections;
+    struct guests *guests;
+    struct said crowded; /* that there are too many: the accepting reactor's */
     /* asked of the catalog and not in its image yet */
     _Atomic int32_t topics_coming, partitions_coming;
     pthread_mutex_t quiet_mu;
@@ -71,7 +73,6 @@ struct broker {
     struct net_task arm;     /* sets it */
     struct pool_task chores; /* what it has to do */
     struct net_task chores_done;
-    bool refusing;         /* more connections than allowed: said once */
     _Atomic bool stopping; /* parked fetches are answered with what there is */
     _Atomic bool dirty;    /* something was appended since the last checkpoint */
 };

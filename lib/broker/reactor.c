@@ -93,6 +93,13 @@ static void on_frame(void *arg, struct net_conn *conn, struct net_frame *f)
     dispatch(arg, f);
 }
 
+/* A connection is no more. */
+static void one_less(struct broker *b, const char *address)
+{
+    guests_leave(b->guests, address);
+    atomic_fetch_sub(&b->connections, 1);
+}
+
 static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason why, const char *text)
 {
     struct connection *c = arg;
@@ -112,7 +119,7 @@ static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason wh
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;
-    atomic_fetch_sub(&r->broker->connections, 1);
+    one_less(r->broker, c->address);
     free(c);
     if (r->draining && !r->connections)
         net_loop_stop(r->loop);
@@ -120,7 +127,7 @@ static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason wh
 
 static const struct net_conn_ops conn_ops = {on_frame, on_closed, NULL};
 
-static void open_connection(struct reactor *r, int fd, int listener)
+static void open_connection(struct reactor *r, int fd, int listener, const char *address)
 {
     struct connection *c = calloc(1, sizeof *c);
     struct sockaddr_storage sa;
@@ -129,17 +136,18 @@ static void open_connection(struct reactor *r, int fd, int listener)
     if (!c || r->draining) {
         free(c);
         close(fd);
-        atomic_fetch_sub(&r->broker->connections, 1);
+        one_less(r->broker, address);
         return;
     }
     c->reactor = r;
     c->listener = listener;
+    memcpy(c->address, address, sizeof c->address);
     if (getsockname(fd, (struct sockaddr *)&sa, &n) == 0)
         net_addr_from(&sa, &c->local);
     if (net_conn_new(&c->conn, r->loop, &transport_plain, (void *)(intptr_t)fd, &r->limits,
                      &r->broker->budget, &conn_ops, c, NULL) < 0) {
         free(c);
-        atomic_fetch_sub(&r->broker->connections, 1);
+        one_less(r->broker, address);
         return;
     }
     c->next = r->connections;
@@ -153,26 +161,28 @@ struct gift {
     struct net_task task;
     struct reactor *to;
     int fd, listener;
+    char address[GUEST_ADDRESS];
 };
 
 static void take_gift(struct net_task *t)
 {
     struct gift *g = (struct gift *)t;
 
-    open_connection(g->to, g->fd, g->listener);
+    open_connection(g->to, g->fd, g->listener, g->address);
     free(g);
 }
 
-void reactor_give(struct reactor *r, int fd, int listener)
+void reactor_give(struct reactor *r, int fd, int listener, const char *address)
 {
     struct gift *g = malloc(sizeof *g);
 
     if (!g) {
         close(fd);
-        atomic_fetch_sub(&r->broker->connections, 1);
+        one_less(r->broker, address);
         return;
     }
-    *g = (struct gift){{take_gift, NULL}, r, fd, listener};
+    *g = (struct gift){{take_gift, NULL}, r, fd, listener, ""};
+    memcpy(g->address, address, sizeof g->address);
     net_post(r->loop, &g->task);
 }
 

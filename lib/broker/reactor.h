@@ -39,8 +39,9 @@ struct connection {
     struct reactor *reactor;
     struct net_conn *conn;
     int listener;
-    struct net_addr local;    /* its own end, for listeners on every address */
-    struct request *watching; /* requests that want to know when it has gone */
+    char address[GUEST_ADDRESS]; /* the peer's; guests.h */
+    struct net_addr local;       /* its own end, for listeners on every address */
+    struct request *watching;    /* requests that want to know when it has gone */
     struct connection *next, **at;
 };
 
@@ -50,7 +51,7 @@ int reactor_start(struct reactor *r, struct kerr *e);
 void reactor_complain(struct reactor *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* From any thread: a new socket. */
-void reactor_give(struct reactor *r, int fd, int listener);
+void reactor_give(struct reactor *r, int fd, int listener, const char *address);
 /* Begins to end: every connection is drained for at most grace_ms, then closed. */
 void reactor_stop(struct reactor *r, int64_t grace_ms);
 /* Waits until the thread has ended. */

@@ -185,6 +185,7 @@ int broker_reload(struct broker *b, const struct broker_conf *conf, struct kerr 
     take_live(&b->live, conf);
     net_budget_resize(&b->budget, conf->queued_max);
     sessions_set_max(b->sessions, conf->sessions_max);
+    guests_set_limits(b->guests, &conf->guests);
     for (int i = 0; i < b->dir_count; i++)
         logdir_set_producer_expiry(b->dirs[i], conf->producer_expiry_ms);
     stock_refresh(b);

@@ -328,6 +328,71 @@ static void max_connections(void **state)
     raw_create(&c, "u", 1, NULL); /* the first goes on */
 }
 
+/* A new connection that is answered; the caller closes it in any case. */
+static bool lets_in(struct raw *who)
+{
+    static const uint8_t api_versions[] = {0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff};
+    uint8_t b;
+
+    raw_open(who, &rig);
+    send(who->fd, api_versions, sizeof api_versions, MSG_NOSIGNAL);
+    return recv(who->fd, &b, 1, 0) == 1;
+}
+
+/* Sooner or later. */
+static void assert_lets_in(struct raw *who)
+{
+    for (time_t end = time(NULL) + 30; !lets_in(who); raw_close(who))
+        assert_true(time(NULL) < end);
+}
+
+static void max_connections_per_ip(void **state)
+{
+    static const char *const one[] = {"max.connections.per.ip", "1", NULL};
+    struct raw second;
+
+    (void)state;
+    start_with(one);
+    raw_create(&c, "t", 1, NULL);
+    assert_false(lets_in(&second));
+    raw_close(&second);
+    raw_close(&c);
+    assert_lets_in(&c);
+}
+
+static void max_connections_of_one_address(void **state)
+{
+    static const char *const two[] = {"max.connections.per.ip", "1",
+                                      "max.connections.per.ip.overrides", "127.0.0.2:1,127.0.0.1:2",
+                                      NULL};
+    struct raw second, third;
+
+    (void)state;
+    start_with(two);
+    raw_create(&c, "t", 1, NULL);
+    assert_true(lets_in(&second));
+    assert_false(lets_in(&third));
+    raw_close(&third);
+    raw_close(&second);
+}
+
+static void max_connection_creation_rate(void **state)
+{
+    static const char *const slow[] = {"max.connection.creation.rate", "1", NULL};
+    struct raw more;
+    int refused = 0;
+
+    (void)state;
+    start_with(slow);
+    for (int i = 0; i < 50; i++) {
+        refused += !lets_in(&more);
+        raw_close(&more);
+    }
+    assert_true(refused > 0);
+    assert_lets_in(&more);
+    raw_close(&more);
+}
+
 static void connections_max_idle_ms(void **state)
 {
     static const char *const soon[] = {"connections.max.idle.ms", "50", NULL};
@@ -484,6 +549,9 @@ int main(void)
         STOPPED(deleted_files_wait),
         STOPPED(an_idle_producer_is_forgotten),
         STOPPED(max_connections),
+        STOPPED(max_connections_per_ip),
+        STOPPED(max_connections_of_one_address),
+        STOPPED(max_connection_creation_rate),
         STOPPED(connections_max_idle_ms),
         STOPPED(socket_request_max_bytes),
         STOPPED(queued_max_request_bytes),
