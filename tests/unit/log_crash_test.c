@@ -47,6 +47,7 @@ struct shared {
     int64_t start_min, start_max; /* the log may begin here, after trims begun and ended */
     bool created;                 /* t-0, durably */
     bool empty;                   /* t-2, too, by a clean stop */
+    bool killed;                  /* t-3, by a flush after a stop that was not clean */
     int other; /* t-1: 0 nothing, 1 create begun, 2 created, 3 delete begun, 4 deleted */
     int64_t other_stable;
     char why[600];
@@ -538,6 +539,50 @@ static void empty_topic(void)
     plog_close(l, true);
 }
 
+static void append_to(struct plog *l)
+{
+    struct batch_spec s = spec_of(1, 9);
+    struct kerr e;
+
+    if (append_spec(l, &s, NULL, &e) < 0)
+        broken("append to t-3", &e);
+}
+
+/* Nothing of it is durable when the broker is killed. */
+static void killed_topic(void)
+{
+    struct plog *l;
+    struct kerr e;
+
+    if (logdir_create(v.dir, "t", 3, (struct uuid){{6}}, &v.conf, &l, &e) < 0)
+        broken("create t-3", &e);
+    append_to(l);
+    plog_close(l, false);
+}
+
+/* It is served again, and something is promised there. */
+static void killed_topic_goes_on(void)
+{
+    struct logdir_entry *list;
+    struct plog *l = NULL;
+    struct kerr e;
+    size_t n;
+
+    if (logdir_list(v.dir, &list, &n, &e) < 0)
+        broken("list", &e);
+    for (size_t i = 0; i < n; i++)
+        if (list[i].partition == 3 && logdir_load(v.dir, &list[i], &v.conf, &l, &e) < 0)
+            broken("load t-3", &e);
+    free(list);
+    if (!l)
+        broken("t-3 is not there", NULL);
+    append_to(l);
+    if (plog_flush_wait(l, 2, &e) < 0)
+        broken("flush t-3", &e);
+    sh->killed = true;
+    plog_close(l, false);
+}
+
 /* As a broker starts: what has lost its id was being made, and is made again. */
 static void make_again(const struct logdir_entry *t)
 {
@@ -562,7 +607,7 @@ static void open_again(void)
                             .producer_expiry_ms = 86400000};
     struct logdir_entry *list;
     struct uuid cluster = {{0}};
-    bool empty = false;
+    bool empty = false, killed = false;
     struct kerr e;
     size_t n;
 
@@ -571,6 +616,7 @@ static void open_again(void)
     if (logdir_list(v.dir, &list, &n, &e) < 0)
         broken("list", &e);
     for (size_t i = 0; i < n; i++) {
+        killed |= list[i].partition == 3 && !uuid_is_zero(list[i].topic_id);
         empty |= list[i].partition == 2 && !uuid_is_zero(list[i].topic_id);
         if (uuid_is_zero(list[i].topic_id))
             make_again(&list[i]);
@@ -582,6 +628,8 @@ static void open_again(void)
         broken("t-0 is not there", NULL);
     if (sh->empty && !empty)
         broken("t-2 is not there", NULL);
+    if (sh->killed && !killed)
+        broken("t-3 is not there", NULL);
 }
 
 static void script(void)
@@ -622,8 +670,10 @@ static void script(void)
         append(i, 4);
     flush();
     append(i++, 4);
+    killed_topic();
     close_env(false);
     open_again();
+    killed_topic_goes_on();
     /* what was not flushed may still be there: it is all there, for nothing crashed */
     sh->stable = sh->end;
     append(i++, 5);
