@@ -47,6 +47,10 @@
  * version allows none; KE_TOOBIG for a string over WIRE_STRING_MAX, or bytes or an array over
  * INT32_MAX; KE_NOMEM. After an error b is as long as it was before.
  *
+ * A response that has error codes somewhere also has
+ *
+ *     bool produce_response_has_error(const struct produce_response *m);     one of them is not 0
+ *
  * Records that are not in memory (a Fetch answer carries file ranges): messages with a records
  * field also have
  *

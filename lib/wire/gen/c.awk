@@ -149,6 +149,8 @@ function header(    s, k) {
 	if (has_records)
 		put(0, "int " prefix "_encode_gaps(const struct " prefix " *m, struct buf *b, int16_t version, " \
 			"struct wire_gaps *gaps);")
+	if (reports_errors())
+		put(0, "bool " prefix "_has_error(const struct " prefix " *m);")
 	print ""
 	print "#endif"
 }
@@ -189,6 +191,8 @@ function code(    s, f) {
 		}
 	for (s = ns - 1; s >= 0; s--) {
 		init(s)
+		if (reports_errors() && holds_error(s))
+			error_in(s)
 		if (s in least_wanted)
 			least(s)
 		if (s in default_wanted)
@@ -353,6 +357,49 @@ function is_default(s,    k) {
 	print "{"
 	for (k = 0; k < sn[s]; k++)
 		put(k == 0 ? 1 : 2, (k == 0 ? "return " : "&& ") equals_default(sf[s, k]) (k == sn[s] - 1 ? ";" : ""))
+	print "}"
+	print ""
+}
+
+# ---- error codes ----------------------------------------------------------------------------------
+
+# A response's error codes may be asked for; in a request one means something else.
+function reports_errors() {
+	return prefix ~ /_response$/ && holds_error(0)
+}
+
+function holds_error(s,    k, f) {
+	for (k = 0; k < sn[s]; k++) {
+		f = sf[s, k]
+		if (fname[f] == "ErrorCode" || (fstruct[f] >= 0 && holds_error(fstruct[f])))
+			return 1
+	}
+	return 0
+}
+
+# The message's own is public.
+function error_in(s,    k, f, inner) {
+	print (s == 0 ? "bool " prefix "_has_error" : "static bool error_in_" sc[s]) "(const struct " sc[s] " *m)"
+	print "{"
+	for (k = 0; k < sn[s]; k++) {
+		f = sf[s, k]
+		if (fname[f] == "ErrorCode") {
+			put(1, "if (m->" fc[f] " != 0)")
+			put(2, "return true;")
+		}
+		if (fstruct[f] < 0 || !holds_error(fstruct[f]))
+			continue
+		inner = "error_in_" sc[fstruct[f]] "("
+		if (farray[f]) {
+			put(1, "for (int32_t i = 0; i < m->" fc[f] ".n; i++)")
+			put(2, "if (" inner "&m->" fc[f] ".v[i]))")
+			put(3, "return true;")
+		} else {
+			put(1, "if (" (fpointer[f] ? "m->" fc[f] " && " inner "m->" : inner "&m->") fc[f] "))")
+			put(2, "return true;")
+		}
+	}
+	put(1, "return false;")
 	print "}"
 	print ""
 }
