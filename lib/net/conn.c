@@ -124,9 +124,9 @@ static void timer_rang(struct net_timer *t)
     mono_ns now = net_loop_now(c->loop);
 
     if (out_waits(c) && mono_diff_ms(now, c->out_moved) >= l->out_stall_ms) {
-        net_conn_finish(c, NET_CLOSED_SLOW, "does not read its answers");
+        net_conn_finish(c, NET_CLOSED_SLOW_OUT, "does not read its answers");
     } else if (frame_waits(c) && mono_diff_ms(now, c->gain_from) >= l->frame_gain_ms) {
-        net_conn_finish(c, NET_CLOSED_SLOW, "sends a request too slowly");
+        net_conn_finish(c, NET_CLOSED_SLOW_IN, "sends a request too slowly");
     } else if (is_idle(c) && mono_diff_ms(now, c->last_active) >= l->idle_ms) {
         net_conn_finish(c, NET_CLOSED_IDLE, "idle");
     } else {

@@ -75,7 +75,9 @@ enum net_close_reason {
     NET_CLOSED_ERROR,     /* errno of the socket in the message */
     NET_CLOSED_MALFORMED, /* a frame of no or too great a length */
     NET_CLOSED_IDLE,
-    NET_CLOSED_SLOW, /* one of the deadlines */
+    NET_CLOSED_SLOW_IN,  /* a deadline: its request does not come */
+    NET_CLOSED_SLOW_OUT, /* another: it does not read its answers */
+    NET_CLOSE_REASONS
 };
 
 struct net_conn_ops {
@@ -141,6 +143,8 @@ struct net_answer *net_answer_new(struct net_conn *c);
  * can say; such an answer can only be dropped, and its connection closed. */
 bool net_answer_bytes(struct net_answer *a, struct buf *b);
 bool net_answer_file(struct net_answer *a, const struct net_file *f);
+/* What it is on the wire so far, its length included. */
+size_t net_answer_size(const struct net_answer *a);
 /* Complete. After this a belongs to the connection. */
 void net_answer_send(struct net_answer *a);
 /* Nothing is sent in its place (acks=0). */

@@ -102,6 +102,11 @@ bool net_answer_file(struct net_answer *a, const struct net_file *f)
     return true;
 }
 
+size_t net_answer_size(const struct net_answer *a)
+{
+    return sizeof a->length + a->size;
+}
+
 bool net_answer_wanted(const struct net_answer *a)
 {
     return a->conn != NULL;

@@ -198,6 +198,11 @@ const struct net_addr *net_listener_addr(const struct net_listener *s)
     return &s->addr;
 }
 
+int net_listener_fd(const struct net_listener *s)
+{
+    return s->fd;
+}
+
 int net_listener_start(struct net_listener *s, struct kerr *e)
 {
     return event_add(s->ready, NULL) == 0 ? 0 : kerr_set(e, KE_NOMEM, "listener");

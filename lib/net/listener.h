@@ -26,6 +26,8 @@ int net_listener_new(struct net_listener **out, struct net_loop *l,
                      const struct net_listener_conf *c, struct kerr *e);
 /* What it is bound to, with the real port. */
 const struct net_addr *net_listener_addr(const struct net_listener *s);
+/* For who accepts by other means: it is not started then. */
+int net_listener_fd(const struct net_listener *s);
 int net_listener_start(struct net_listener *s, struct kerr *e);
 /* Stops accepting for good; removes the Unix socket. (Out of descriptors accepting pauses by
  * itself, which is said once a minute at most.) */

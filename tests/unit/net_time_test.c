@@ -71,7 +71,7 @@ static void a_frame_must_gain(void **state)
     rig_exchange(&r, slice_of(in.p + 5000, 200));
     rig_wait(&r, 7200);
     assert_int_equal(r.closed, 1);
-    assert_int_equal(r.reason, NET_CLOSED_SLOW);
+    assert_int_equal(r.reason, NET_CLOSED_SLOW_IN);
     rig_end(&r);
     buf_free(&in);
 }
@@ -91,7 +91,7 @@ static void a_frame_must_go_on_gaining(void **state)
     assert_int_equal(r.closed, 0);
     rig_wait(&r, 200);
     assert_int_equal(r.closed, 1);
-    assert_int_equal(r.reason, NET_CLOSED_SLOW);
+    assert_int_equal(r.reason, NET_CLOSED_SLOW_IN);
     rig_end(&r);
     buf_free(&in);
 }
@@ -143,7 +143,7 @@ static void output_must_move(void **state)
     for (int i = 0; i < 5; i++) /* the socket may find room for a little more */
         rig_wait(&r, 61000);
     assert_int_equal(r.closed, 1);
-    assert_int_equal(r.reason, NET_CLOSED_SLOW);
+    assert_int_equal(r.reason, NET_CLOSED_SLOW_OUT);
     close(peer);
     rig_end(&r);
     buf_free(&body);
