@@ -410,8 +410,12 @@ static enum flush_want publish(struct plog *l, struct segment *s, const struct b
     plog_index_batch(l, s, batch_last_offset(b), s->size, (int64_t)b->size, b->max_timestamp);
     s->size += (int64_t)b->size;
     l->size += (int64_t)b->size;
+    if (l->synced == l->end || l->waiting_since.ns == 0)
+        l->waiting_since = logdir_mono(l->dir);
     s->end = l->end = batch_last_offset(b) + 1;
     l->batches++;
+    l->records += b->count;
+    l->bytes += (int64_t)b->size;
     *advanced = l->conf.flush == PLOG_FLUSH_OS;
     if (*advanced) {
         l->stable = l->end;

@@ -169,12 +169,15 @@ static int sync_segment(struct plog *l, struct segment *s, int64_t end, int64_t 
                         struct kerr *e)
 {
     int fd = segment_fd(s, plog_dirfd(l), LOG_FILE_LOG, false, e);
+    mono_ns start = os_mono(os_clock_real());
 
     if (fd < 0)
         return fd;
     if (os_fdatasync(fd) < 0)
         return kerr_sys(e, KE_IO, "%s: fdatasync of segment %lld", l->name, (long long)s->base);
     pthread_mutex_lock(&l->sm);
+    l->flushes++;
+    l->flush_ns += os_mono(os_clock_real()).ns - start.ns;
     l->synced = end;
     if (l->stable < end)
         l->stable = end;
@@ -193,6 +196,8 @@ static int sync_all(struct plog *l, struct kerr *e)
 
     pthread_mutex_lock(&l->sm);
     until = l->covering = l->end;
+    l->covered_since = l->waiting_since;
+    l->waiting_since = (mono_ns){0};
     pthread_mutex_unlock(&l->sm);
     rc = sync_directory(l, e);
     while (rc == 0 && (s = next_unsynced(l, until, &end, &position)) != NULL) {
@@ -323,6 +328,7 @@ static void run(struct pool_task *t)
         l->flushed_batches = batches;
         l->flush_took_ns = os_mono(os_clock_real()).ns - start.ns;
         pthread_mutex_lock(&l->sm);
+        l->covered_since = (mono_ns){0};
         after = l->stable;
         pthread_mutex_unlock(&l->sm);
         if (after > before)

@@ -103,6 +103,22 @@ void plog_ends(struct plog *l, struct plog_ends *out)
     pthread_mutex_unlock(&l->sm);
 }
 
+void plog_stats(struct plog *l, struct plog_stats *out)
+{
+    mono_ns now = logdir_mono(l->dir), since;
+
+    pthread_mutex_lock(&l->sm);
+    *out = (struct plog_stats){.bytes = l->bytes,
+                               .records = l->records,
+                               .flushes = l->flushes,
+                               .flush_ns = l->flush_ns,
+                               .producer_ids = (int64_t)l->producers.n};
+    since = l->covered_since.ns ? l->covered_since : l->waiting_since;
+    if (l->stable < l->end && since.ns != 0 && now.ns > since.ns)
+        out->lag_ns = now.ns - since.ns;
+    pthread_mutex_unlock(&l->sm);
+}
+
 const char *plog_name(const struct plog *l)
 {
     return l->name;

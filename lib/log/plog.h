@@ -79,6 +79,15 @@ struct plog_ends {
 };
 
 void plog_ends(struct plog *l, struct plog_ends *out);
+
+/* What was done since the log was opened, but for the last two. */
+struct plog_stats {
+    int64_t bytes, records; /* appended */
+    int64_t flushes, flush_ns;
+    int64_t lag_ns; /* how long the oldest batch waits for its flush; 0: none waits, or flush=os */
+    int64_t producer_ids;
+};
+void plog_stats(struct plog *l, struct plog_stats *out);
 const char *plog_name(const struct plog *l); /* "topic-0" */
 struct uuid plog_topic_id(const struct plog *l);
 /* Acts from the next append on. */

@@ -67,8 +67,11 @@ struct plog {
     struct segment **seg; /* by base offset; the last is active. Changed with am and sm. */
     size_t segs, seg_cap;
     int64_t log_start, synced, stable, end, size, cuts;
-    int64_t batches; /* appended here since the log was opened */
-    int64_t cut_at;  /* where the last cut went */
+    int64_t batches; /* appended here since the log was opened; so are these: */
+    int64_t records, bytes, flushes, flush_ns;
+    /* since when the oldest batch waits that no flush covers, and that the one under way covers */
+    mono_ns waiting_since, covered_since;
+    int64_t cut_at; /* where the last cut went */
     struct epoch_entry *epoch;
     size_t epochs, epoch_cap;
     struct mark mark[MARKS];

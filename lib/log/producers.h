@@ -33,7 +33,8 @@ struct producer {
 
 struct producers {
     struct producer **slots; /* open addressing by SipHash; never more than 3/4 full */
-    size_t cap, n;
+    size_t cap;
+    _Atomic size_t n;       /* any thread may read it */
     struct producer *spare; /* of a batch that has been checked and not been added */
     uint64_t k0, k1;
 };
