@@ -196,6 +196,7 @@ static int write_port(const struct kbroker *k, const struct broker *b, struct ke
 
 static void say_ready(const struct broker *b, const struct diag *d, int64_t ms)
 {
+    const struct net_addr *metrics;
     char list[1024] = "", text[300];
     size_t at = 0;
     int n = 0, topics = broker_topic_count(b);
@@ -203,6 +204,8 @@ static void say_ready(const struct broker *b, const struct diag *d, int64_t ms)
     for (const struct net_addr *a; (a = broker_listener(b, n)) != NULL; n++)
         at += (size_t)snprintf(list + at, at < sizeof list ? sizeof list - at : 0, ", %s",
                                net_addr_format(a, text, sizeof text));
+    if ((metrics = broker_metrics_listener(b)) != NULL)
+        diag(d, DIAG_INFO, "metrics at %s", net_addr_format(metrics, text, sizeof text));
     diag(d, DIAG_INFO, "%d listener%s%s; %d topic%s; ready in %lld ms", n, n == 1 ? "" : "s", list,
          topics, topics == 1 ? "" : "s", (long long)ms);
 }

@@ -86,8 +86,11 @@ static int encode(struct round *d, struct buf *b)
     struct alteration *a = (struct alteration *)d;
 
     for (int32_t i = 0; i < a->n; i++)
-        if (a->v[i].error && !a->v[i].message.p)
-            a->v[i].message = slice_str(wire_error_text(a->v[i].error));
+        if (a->v[i].error) {
+            d->r->failed = true;
+            if (!a->v[i].message.p)
+                a->v[i].message = slice_str(wire_error_text(a->v[i].error));
+        }
     return a->incremental ? encode_incremental(a, b) : encode_plain(a, b);
 }
 

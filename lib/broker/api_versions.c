@@ -50,6 +50,7 @@ static int answer_unknown_version(struct request *r)
     m.api_keys.v = &own;
     m.api_keys.n = 1;
     r->version = 0;
+    r->failed = true;
     request_reply_begin(r, &b);
     request_reply(r, &b, api_versions_response_encode(&m, &b, 0));
     return 0;
@@ -74,6 +75,7 @@ int handle_api_versions(struct request *r)
         request_kill(r, "out of memory");
         return 0;
     }
+    r->failed = m.error_code != 0;
     request_reply_begin(r, &b);
     request_reply(r, &b, api_versions_response_encode(&m, &b, r->version));
     return 0;

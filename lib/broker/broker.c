@@ -3,6 +3,7 @@
 #include "broker/core.h"
 #include "broker/reactor.h"
 #include "broker/reload.h"
+#include "broker/scrape.h"
 #include "broker/sessions.h"
 #include "broker/stock.h"
 #include "os/random.h"
@@ -112,6 +113,7 @@ static void accepted(void *arg, int fd, const struct net_addr *peer)
 
     if (atomic_fetch_add(&b->connections, 1) >= b->live.connections_max) {
         atomic_fetch_sub(&b->connections, 1);
+        counter_add(&b->reactors[0]->conns.refused[CONNECTION_OVER_MAX], 1);
         close(fd);
         if (said_may_again(&b->crowded, os_mono(b->clock)))
             diag(b->diag, DIAG_WARN, "over %lld connections (max.connections): refusing more",
@@ -121,6 +123,7 @@ static void accepted(void *arg, int fd, const struct net_addr *peer)
     snprintf(address, sizeof address, "%.45s", peer->is_unix ? "" : peer->host);
     if (!guests_enter(b->guests, address)) {
         atomic_fetch_sub(&b->connections, 1);
+        counter_add(&b->reactors[0]->conns.refused[CONNECTION_PEER_LIMIT], 1);
         close(fd);
         return;
     }
@@ -244,7 +247,7 @@ static int open_listeners(struct broker *b, struct kerr *e)
         b->doors[i] = (struct door){b, i};
         b->listener_count++;
     }
-    return 0;
+    return b->conf.has_metrics ? scrape_open(&b->scrape, b, e) : 0;
 }
 
 /* What is sent there anyone on the way can read and change, and anyone who reaches it may send. */
@@ -270,6 +273,8 @@ static int start(struct broker *b, struct kerr *e)
         rc = reactor_start(b->reactors[i], e);
     for (int i = 0; rc == 0 && i < b->listener_count; i++)
         warn_plaintext(b, net_listener_addr(b->listeners[i]));
+    if (rc == 0 && b->scrape)
+        warn_plaintext(b, scrape_addr(b->scrape));
     return rc;
 }
 
@@ -318,6 +323,7 @@ int broker_new(struct broker **out, struct broker_conf *conf, const struct broke
     b->conf = *conf;
     broker_conf_init(conf);
     b->clock = env->clock ? env->clock : os_clock_real();
+    b->started = os_wall(b->clock);
     b->diag = env->diag;
     b->fatal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     os_random(&b->proposer, sizeof b->proposer);
@@ -341,6 +347,11 @@ int broker_new(struct broker **out, struct broker_conf *conf, const struct broke
 const struct net_addr *broker_listener(const struct broker *b, int i)
 {
     return i < b->listener_count ? net_listener_addr(b->listeners[i]) : NULL;
+}
+
+const struct net_addr *broker_metrics_listener(const struct broker *b)
+{
+    return b->scrape ? scrape_addr(b->scrape) : NULL;
 }
 
 int broker_topic_count(const struct broker *b)
@@ -373,6 +384,8 @@ static void close_doors(struct net_task *t)
 
     for (int i = 0; i < c->b->listener_count; i++)
         net_listener_stop(c->b->listeners[i]);
+    if (c->b->scrape)
+        scrape_stop(c->b->scrape);
     net_timer_clear(&c->b->tick);
     pthread_mutex_lock(&c->mu);
     c->done = true;
@@ -423,7 +436,7 @@ static void run_out(struct broker *b)
     partitions_each(&b->partitions, give_up, NULL);
     partitions_wake_all(&b->partitions);
     while (open) {
-        open = b->chores.run != NULL;
+        open = b->chores.run != NULL || (b->scrape && scrape_busy(b->scrape));
         for (int i = 0; i < b->reactor_count; i++) {
             net_loop_once(b->reactors[i]->loop, 0);
             open |= b->reactors[i]->open_requests > 0;
@@ -466,6 +479,7 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
     pool_free(b->flush_pool);
     for (int i = 0; i < b->listener_count; i++)
         net_listener_free(b->listeners[i]);
+    scrape_free(b->scrape);
     for (int i = 0; i < b->reactor_count; i++)
         reactor_free(b->reactors[i]);
     free(b->reactors);

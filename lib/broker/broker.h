@@ -23,6 +23,8 @@ int broker_new(struct broker **out, struct broker_conf *conf, const struct broke
                struct kerr *e);
 /* The i-th listener's address, with its real port; NULL past the last. */
 const struct net_addr *broker_listener(const struct broker *b, int i);
+/* Where metrics are served, with the real port; NULL: nowhere. */
+const struct net_addr *broker_metrics_listener(const struct broker *b);
 int broker_topic_count(const struct broker *b);
 /* Set when the broker cannot go on by itself (the catalog's disk has failed): fd becomes readable,
  * for the main's poll. */

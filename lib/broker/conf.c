@@ -244,6 +244,23 @@ static int set_partitions_max(struct broker_conf *c, const char *v, struct kerr 
     return set_int(v, 1, INT32_MAX, &c->partitions_max, e);
 }
 
+/* Nobody but this machine, unless the address says so; and no port of Kafka's by default. */
+static int set_metrics(struct broker_conf *c, const char *v, struct kerr *e)
+{
+    const char *colon = strrchr(v, ':');
+
+    c->has_metrics = *v != 0;
+    if (!c->has_metrics)
+        return 0;
+    if (strstr(v, "://") || !colon || strchr(colon, ']'))
+        return kerr_set(e, KE_INVALID, "'%s' is none of HOST:PORT, [IPV6]:PORT, unix:PATH", v);
+    if (net_addr_parse(v, &c->metrics, e) < 0)
+        return KE_INVALID;
+    if (!c->metrics.is_unix && !c->metrics.host[0])
+        memcpy(c->metrics.host, "127.0.0.1", sizeof "127.0.0.1");
+    return 0;
+}
+
 static const struct acting {
     const char *name;
     int (*set)(struct broker_conf *c, const char *value, struct kerr *e);
@@ -269,6 +286,7 @@ static const struct acting {
     {"max.partitions", set_partitions_max, true},
     {"max.topics", set_topics_max, true},
     {"metadata.log.dir", set_metadata_dir, false},
+    {"metrics.listener", set_metrics, false},
     {"node.id", set_node_id, false},
     {"num.network.threads", set_threads, false},
     {"num.partitions", set_num_partitions, true},

@@ -25,6 +25,8 @@ struct broker_conf {
     int listener_count;
     struct net_addr advertised[BROKER_MAX_LISTENERS]; /* by listener name */
     int advertised_count;
+    bool has_metrics;
+    struct net_addr metrics;    /* metrics.listener, ours: where metrics are served over HTTP */
     char controller_names[256]; /* controller.listener.names: such listeners are not served */
     char protocols[512];        /* listener.security.protocol.map: NAME:PROTOCOL,... */
     int32_t node_id;

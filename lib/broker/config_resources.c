@@ -70,6 +70,7 @@ int handle_list_config_resources(struct request *r)
         if (wanted(&q, CONFIG_RESOURCE_BROKER))
             add(&m, CONFIG_RESOURCE_BROKER, broker_name(r->broker, self));
     }
+    r->failed = m.error_code != 0;
     request_reply_begin(r, &b);
     request_reply(r, &b,
                   m.config_resources.v ? list_config_resources_response_encode(&m, &b, r->version)

@@ -1,5 +1,6 @@
 /* The rows. Names, types, defaults and limits are those of a running Apache Kafka 4.3.1;
- * max.topics, max.partitions, flush, validate.records and warn.plaintext.listeners are ours. */
+ * max.topics, max.partitions, metrics.listener, flush, validate.records and
+ * warn.plaintext.listeners are ours. */
 #include "broker/config.h"
 
 #define INT_MAX_  2147483647.0
@@ -649,6 +650,11 @@ const struct config_key config_keys[] = {
     {.broker = "metadata.max.retention.bytes", .type = CONFIG_LONG, .value = "104857600"},
     {.broker = "metadata.max.retention.ms", .type = CONFIG_LONG, .value = "604800000"},
     {.broker = "metric.reporters", .type = CONFIG_LIST},
+    {.broker = "metrics.listener",
+     .type = CONFIG_STRING,
+     .value = "",
+     .doc = "Ours: where metrics are served in Prometheus' text form, at /metrics: HOST:PORT or "
+            "unix:PATH. Empty: nowhere."},
     {.broker = "metrics.num.samples", .type = CONFIG_INT, .value = "2"},
     {.broker = "metrics.recording.level", .type = CONFIG_STRING, .value = "INFO"},
     {.broker = "metrics.sample.window.ms", .type = CONFIG_LONG, .value = "30000"},

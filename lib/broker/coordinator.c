@@ -57,6 +57,7 @@ int handle_find_coordinator(struct request *r)
         c->host = c->error_code ? slice_str("") : slice_str(self.host);
         c->port = c->error_code ? -1 : self.port;
     }
+    r->failed = ok && find_coordinator_response_has_error(&m);
     request_reply_begin(r, &b);
     request_reply(r, &b, ok ? find_coordinator_response_encode(&m, &b, r->version) : KE_NOMEM);
     return 0;

@@ -14,6 +14,7 @@
 
 struct reactor;
 struct sessions;
+struct scrape;
 
 /* What a listener's callback gets. */
 struct door {
@@ -37,6 +38,7 @@ struct broker {
                                   stock_mu is held */
     const struct os_clock *clock;
     const struct diag *diag;
+    wall_ms started;
     /* Each kind of waiting has threads of its own, so that none can take all of them: cold reads,
      * searches and chores; flushes; appends to logs that stall. */
     struct pool *pool, *flush_pool, *append_pool;
@@ -44,6 +46,7 @@ struct broker {
     int dir_count;
     struct catalog *catalog;
     struct sessions *sessions;
+    struct scrape *scrape; /* NULL: no metrics.listener */
     struct uuid cluster_id, proposer;
     _Atomic int64_t proposals;
     struct partitions partitions;

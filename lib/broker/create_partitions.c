@@ -29,6 +29,7 @@ static int encode(struct round *d, struct buf *b)
         if (o->error_code && !o->error_message.p)
             o->error_message = slice_str(wire_error_text(o->error_code));
     }
+    d->r->failed = create_partitions_response_has_error(&g->m);
     return create_partitions_response_encode(&g->m, b, d->r->version);
 }
 

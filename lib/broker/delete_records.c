@@ -38,6 +38,7 @@ static void reply(struct deletion *d)
 
     for (int32_t i = 0; i < d->trim_count; i++)
         partition_release(&r->broker->partitions, d->trims[i].partition);
+    r->failed = delete_records_response_has_error(&d->m);
     request_reply_begin(r, &b);
     request_reply(r, &b, delete_records_response_encode(&d->m, &b, r->version));
 }

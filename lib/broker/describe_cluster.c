@@ -37,6 +37,7 @@ int handle_describe_cluster(struct request *r)
         if (q.include_cluster_authorized_operations)
             m.cluster_authorized_operations = authz_operations(r, RES_CLUSTER, slice_str(""));
     }
+    r->failed = m.error_code != 0;
     request_reply_begin(r, &b);
     request_reply(r, &b, describe_cluster_response_encode(&m, &b, r->version));
     return 0;

@@ -166,6 +166,7 @@ int handle_describe_configs(struct request *r)
     a.ok = m.results.v && a.docs;
     for (int32_t i = 0; a.ok && i < q.resources.n; i++)
         describe(&a, &q.resources.v[i], &m.results.v[m.results.n++]);
+    r->failed = a.ok && describe_configs_response_has_error(&m);
     request_reply_begin(r, &b);
     request_reply(r, &b, a.ok ? describe_configs_response_encode(&m, &b, r->version) : KE_NOMEM);
     catalog_image_release(a.image);

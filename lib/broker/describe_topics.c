@@ -173,6 +173,7 @@ int handle_describe_topic_partitions(struct request *r)
         refuse_all(&a, &q);
     else if (ok)
         ok = q.topics.n ? add_asked(&a, &q) : add_all(&a, &q);
+    r->failed = ok && describe_topic_partitions_response_has_error(&a.m);
     request_reply_begin(r, &b);
     request_reply(r, &b,
                   ok ? describe_topic_partitions_response_encode(&a.m, &b, r->version) : KE_NOMEM);

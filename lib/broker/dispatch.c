@@ -28,6 +28,11 @@ const struct api_entry api_table[] = {
     {0, 0, false, QUOTA_NONE, NULL},
 };
 
+size_t api_count(void)
+{
+    return sizeof api_table / sizeof api_table[0] - 1;
+}
+
 const struct api_entry *api_find(int16_t key)
 {
     for (const struct api_entry *a = api_table; a->handle; a++)
@@ -63,22 +68,63 @@ void request_watch(struct request *r, void (*gone)(struct request *r))
     c->watching = r;
 }
 
-static void count(struct request *r, bool error)
-{
-    struct api_stats *s = &r->reactor->stats[r->api->key];
+/* ---- what is counted ---- */
 
-    atomic_fetch_add_explicit(&s->requests, 1, memory_order_relaxed);
-    if (error)
-        atomic_fetch_add_explicit(&s->errors, 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&s->ns, net_loop_now(r->reactor->loop).ns - r->started.ns,
-                              memory_order_relaxed);
+static struct api_stats *stats_of(const struct request *r)
+{
+    return &r->reactor->stats[r->api - api_table];
 }
+
+static int bucket_of(int64_t ns)
+{
+    int i = 0;
+
+    while (i < STAT_BOUNDS && ns > stat_bounds_us[i] * INT64_C(1000))
+        i++;
+    return i;
+}
+
+/* The clock itself is asked: a loop's time stands still while a handler runs. */
+static mono_ns now(const struct request *r)
+{
+    return os_mono(r->broker->clock);
+}
+
+static void count_begun(struct request *r)
+{
+    struct api_stats *s = stats_of(r);
+
+    r->started = now(r);
+    counter_add(&s->begun, 1);
+    counter_add(&s->bytes_in, (int64_t)r->frame.n + 4);
+}
+
+static void count_done(struct request *r)
+{
+    struct api_stats *s = stats_of(r);
+    int64_t ns = (r->answered.ns ? r->answered : now(r)).ns - r->started.ns;
+
+    counter_add(&s->done, 1);
+    counter_add(&s->errors, r->failed);
+    counter_add(&s->ns, ns);
+    counter_add(&s->bucket[bucket_of(ns)], 1);
+}
+
+/* ---- the end of a request ---- */
 
 void request_end(struct request *r)
 {
-    count(r, false);
+    count_done(r);
     net_frame_free(&r->frame);
     reactor_recycle(r->reactor, r);
+}
+
+void request_send(struct request *r)
+{
+    if (request_alive(r))
+        counter_add(&stats_of(r)->bytes_out, (int64_t)net_answer_size(r->answer));
+    r->answered = now(r);
+    net_answer_send(r->answer);
 }
 
 void request_reply_begin(struct request *r, struct buf *b)
@@ -94,7 +140,7 @@ static bool send(struct request *r, struct buf *b, int rc)
         buf_free(b);
         return false;
     }
-    net_answer_send(r->answer);
+    request_send(r);
     return true;
 }
 
@@ -112,6 +158,7 @@ void request_answer(struct request *r, struct buf *b, int rc)
 
     if (send(r, b, rc))
         return;
+    r->failed = true;
     net_answer_drop(r->answer);
     if (alive)
         net_conn_close(r->connection->conn);
@@ -129,18 +176,22 @@ void request_kill(struct request *r, const char *why)
     struct connection *c = r->connection;
 
     diag(r->broker->diag, DIAG_DEBUG, "%s: %s", wire_api_name(r->api->key), why);
-    net_answer_drop(r->answer);
-    count(r, true);
-    net_frame_free(&r->frame);
-    reactor_recycle(r->reactor, r);
+    r->failed = true;
+    request_drop(r);
     if (alive)
         net_conn_close(c->conn);
 }
 
-static void refuse(struct connection *c, const char *what, int key, int version)
+/* ---- the beginning ---- */
+
+static void refuse(struct connection *c, enum refused_request why, int key, int version)
 {
+    static const char *const what[] = {"malformed request header", "unsupported request",
+                                       "out of memory"};
+
+    counter_add(&c->reactor->conns.refused_requests[why], 1);
     reactor_complain(c->reactor, "%s: %s (API %d, version %d), connection closed",
-                     net_conn_peer(c->conn), what, key, version);
+                     net_conn_peer(c->conn), what[why], key, version);
     net_conn_close(c->conn);
 }
 
@@ -166,7 +217,7 @@ void dispatch(struct connection *c, struct net_frame *f)
     int rc;
 
     if (!r) {
-        refuse(c, "out of memory", 0, 0);
+        refuse(c, REQUEST_NO_MEMORY, 0, 0);
         return;
     }
     wire_reader_init(&body, slice_of(f->data, f->n), &r->arena);
@@ -175,7 +226,7 @@ void dispatch(struct connection *c, struct net_frame *f)
     r->api = rc < 0 ? NULL : api_find(h.request_api_key);
     if (rc < 0 || !servable(r->api, h.request_api_version)) {
         reactor_recycle(c->reactor, r);
-        refuse(c, rc == KE_CORRUPT ? "malformed request header" : "unsupported request",
+        refuse(c, rc == KE_CORRUPT ? REQUEST_MALFORMED : REQUEST_UNSUPPORTED,
                rc == KE_CORRUPT ? -1 : h.request_api_key,
                rc == KE_CORRUPT ? -1 : h.request_api_version);
         return;
@@ -187,15 +238,13 @@ void dispatch(struct connection *c, struct net_frame *f)
     r->client_id = h.client_id;
     r->body = body;
     r->frame = *f;
-    r->started = net_loop_now(c->reactor->loop);
-    atomic_fetch_add_explicit(&c->reactor->stats[r->api->key].bytes_in, (int64_t)f->n,
-                              memory_order_relaxed);
     r->answer = net_answer_new(c->conn);
     if (!r->answer) {
         reactor_recycle(c->reactor, r);
-        refuse(c, "out of memory", h.request_api_key, h.request_api_version);
+        refuse(c, REQUEST_NO_MEMORY, h.request_api_key, h.request_api_version);
         return;
     }
+    count_begun(r);
     reactor->handled = r;
     rc = r->api->handle(r);
     if (rc < 0) {

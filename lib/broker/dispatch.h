@@ -24,6 +24,7 @@ struct api_entry {
 
 /* Ends with a NULL handle. */
 extern const struct api_entry api_table[];
+size_t api_count(void);
 const struct api_entry *api_find(int16_t key);
 
 /* A whole frame of a connection. */

@@ -72,6 +72,7 @@ int handle_offset_for_leader_epoch(struct request *r)
     image = catalog_image(r->broker->catalog);
     ok = answer(r, image, &q, &m);
     catalog_image_release(image);
+    r->failed = ok && offset_for_leader_epoch_response_has_error(&m);
     request_reply_begin(r, &b);
     request_reply(r, &b,
                   ok ? offset_for_leader_epoch_response_encode(&m, &b, r->version) : KE_NOMEM);

@@ -338,6 +338,8 @@ static bool weave(struct fetch *f, const struct buf *b, const struct wire_gaps *
         if (!s)
             return false;
         *s = with[i]->source;
+        atomic_fetch_add_explicit(&with[i]->partition->bytes_out, (int64_t)s->size,
+                                  memory_order_relaxed);
         with[i]->source = (struct plog_source){0};
         file = (struct net_file){s->fd, s->at, s->size, release_source, s};
         if (!net_answer_file(f->r->answer, &file)) {
@@ -369,6 +371,7 @@ static bool make_answer(struct fetch *f)
     bool ok = with && gaps.v && fill(f, &out, with, &count);
 
     if (ok) {
+        f->r->failed = fetch_response_has_error(&out);
         request_reply_begin(f->r, &b);
         ok = fetch_response_encode_gaps(&out, &b, f->r->version, &gaps) == 0 && !b.failed &&
              weave(f, &b, &gaps, with);
@@ -385,8 +388,9 @@ static void answer(struct fetch *f)
 
     let_go(f);
     f->done = true;
+    r->failed |= alive && !ok;
     if (ok)
-        net_answer_send(r->answer);
+        request_send(r);
     else
         net_answer_drop(r->answer);
     /* a wake-up on its way ends the request instead (f lies in its arena) */

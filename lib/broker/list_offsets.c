@@ -129,6 +129,7 @@ static void reply(struct listing *l)
     for (int32_t i = 0; r->version < 4 && i < l->m.topics.n; i++)
         for (int32_t k = 0; k < l->m.topics.v[i].partitions.n; k++)
             l->m.topics.v[i].partitions.v[k].leader_epoch = -1; /* cannot be told */
+    r->failed = list_offsets_response_has_error(&l->m);
     request_reply_begin(r, &b);
     request_reply(r, &b, list_offsets_response_encode(&l->m, &b, r->version));
 }

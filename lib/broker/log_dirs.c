@@ -146,6 +146,7 @@ int handle_describe_log_dirs(struct request *r)
         ok = describe(&a, &q);
     else
         a.m.error_code = KAFKA_CLUSTER_AUTHORIZATION_FAILED;
+    r->failed = ok && describe_log_dirs_response_has_error(&a.m);
     request_reply_begin(r, &b);
     request_reply(r, &b, ok ? describe_log_dirs_response_encode(&a.m, &b, r->version) : KE_NOMEM);
     catalog_image_release(a.image);

@@ -154,6 +154,7 @@ int handle_metadata(struct request *r)
     if (q.include_cluster_authorized_operations)
         a.m.cluster_authorized_operations = authz_operations(r, RES_CLUSTER, slice_str(""));
     add_topics(&a, &q);
+    r->failed = a.ok && metadata_response_has_error(&a.m);
     request_reply_begin(r, &b);
     rc = KE_NOMEM;
     if (a.ok)

@@ -46,7 +46,8 @@ struct partition {
     int32_t index;
     _Atomic int refs;
     _Atomic bool gone;
-    _Atomic int eager; /* waiters that want flushes at once */
+    _Atomic int eager;         /* waiters that want flushes at once */
+    _Atomic int64_t bytes_out; /* of records, to readers */
     pthread_mutex_t mu;
     struct waiter *waiters;
     struct append_job *jobs, **jobs_tail;

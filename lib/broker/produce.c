@@ -308,9 +308,10 @@ static void finish(struct produce *m)
     struct buf b = {0};
 
     let_go(m);
+    r->failed = failed_somewhere(m);
     if (m->acks == 0) {
         /* the only way to tell the client */
-        if (failed_somewhere(m))
+        if (r->failed)
             request_kill(r, "acks=0 and the append failed");
         else
             request_drop(r);

@@ -25,6 +25,7 @@ static void reply(struct request *r, int16_t error, int64_t id)
     m.error_code = error;
     m.producer_id = error ? -1 : id;
     m.producer_epoch = error ? -1 : 0;
+    r->failed = error != 0;
     request_reply_begin(r, &b);
     request_reply(r, &b, init_producer_id_response_encode(&m, &b, r->version));
 }

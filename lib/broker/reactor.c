@@ -14,6 +14,10 @@
 #define STACK          ((size_t)256 << 10)
 #define COMPLAINTS     20 /* a minute */
 
+const int32_t stat_bounds_us[STAT_BOUNDS] = {50,     100,     200,     500,     1000,    2000,
+                                             5000,   10000,   20000,   50000,   100000,  200000,
+                                             500000, 1000000, 2000000, 5000000, 10000000};
+
 /* ---- requests ---- */
 
 struct request *reactor_request(struct reactor *r)
@@ -105,7 +109,7 @@ static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason wh
     struct connection *c = arg;
     struct reactor *r = c->reactor;
 
-    if (why == NET_CLOSED_MALFORMED || why == NET_CLOSED_SLOW)
+    if (why == NET_CLOSED_MALFORMED || why == NET_CLOSED_SLOW_IN || why == NET_CLOSED_SLOW_OUT)
         reactor_complain(r, "%s: %s, connection closed", net_conn_peer(conn), text);
     while (c->watching) {
         struct request *q = c->watching;
@@ -120,6 +124,7 @@ static void on_closed(void *arg, struct net_conn *conn, enum net_close_reason wh
     if (c->next)
         c->next->at = c->at;
     one_less(r->broker, c->address);
+    counter_add(&r->conns.closed[why], 1);
     free(c);
     if (r->draining && !r->connections)
         net_loop_stop(r->loop);
@@ -134,6 +139,8 @@ static void open_connection(struct reactor *r, int fd, int listener, const char 
     socklen_t n = sizeof sa;
 
     if (!c || r->draining) {
+        if (!c)
+            counter_add(&r->conns.refused[CONNECTION_NO_MEMORY], 1);
         free(c);
         close(fd);
         one_less(r->broker, address);
@@ -148,8 +155,10 @@ static void open_connection(struct reactor *r, int fd, int listener, const char 
                      &r->broker->budget, &conn_ops, c, NULL) < 0) {
         free(c);
         one_less(r->broker, address);
+        counter_add(&r->conns.refused[CONNECTION_NO_MEMORY], 1);
         return;
     }
+    counter_add(&r->conns.accepted, 1);
     c->next = r->connections;
     c->at = &r->connections;
     if (c->next)
@@ -179,6 +188,7 @@ void reactor_give(struct reactor *r, int fd, int listener, const char *address)
     if (!g) {
         close(fd);
         one_less(r->broker, address);
+        counter_add(&r->broker->reactors[0]->conns.refused[CONNECTION_NO_MEMORY], 1);
         return;
     }
     *g = (struct gift){{take_gift, NULL}, r, fd, listener, ""};
@@ -198,8 +208,10 @@ int reactor_new(struct reactor **out, struct broker *b, struct kerr *e)
         return kerr_set(e, KE_NOMEM, "reactor");
     r->broker = b;
     r->limits = b->limits;
-    rc = net_loop_new(&r->loop, b->clock, e);
+    r->stats = calloc(api_count(), sizeof *r->stats);
+    rc = r->stats ? net_loop_new(&r->loop, b->clock, e) : kerr_set(e, KE_NOMEM, "reactor");
     if (rc < 0) {
+        free(r->stats);
         free(r);
         return rc;
     }
@@ -286,5 +298,6 @@ void reactor_free(struct reactor *r)
         free(r->spare);
         r->spare = next;
     }
+    free(r->stats);
     free(r);
 }

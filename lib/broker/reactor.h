@@ -7,12 +7,52 @@
 #include "broker/core.h"
 #include "broker/request.h"
 
-#define API_KEYS    93
 #define SPARE_ARENA ((size_t)64 << 10) /* a request's memory that is kept for the next one */
 
-/* By API, written by the reactor alone. */
+/* What is counted. A counter is written by its reactor alone and read by anybody: no two reactors
+ * share a cache line. */
+typedef _Atomic int64_t counter;
+
+static inline void counter_add(counter *s, int64_t n)
+{
+    atomic_store_explicit(s, atomic_load_explicit(s, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline int64_t counter_read(const counter *s)
+{
+    return atomic_load_explicit(s, memory_order_relaxed);
+}
+
+/* Upper bounds of the buckets of time, in microseconds: 1, 2, 5, 10 ... and one without a bound. */
+#define STAT_BOUNDS  17
+#define STAT_BUCKETS (STAT_BOUNDS + 1)
+extern const int32_t stat_bounds_us[STAT_BOUNDS];
+
+/* By API. A request is begun when its header has been read, and done when its answer has gone to
+ * the connection, or when it has ended without one. */
 struct api_stats {
-    _Atomic int64_t requests, errors, bytes_in, ns;
+    counter begun, done, errors, bytes_in, bytes_out, ns;
+    counter bucket[STAT_BUCKETS];
+};
+
+enum refused_connection {
+    CONNECTION_OVER_MAX,
+    CONNECTION_PEER_LIMIT,
+    CONNECTION_NO_MEMORY,
+    CONNECTION_REFUSALS
+};
+enum refused_request {
+    REQUEST_MALFORMED,
+    REQUEST_UNSUPPORTED,
+    REQUEST_NO_MEMORY,
+    REQUEST_REFUSALS
+};
+
+/* Of connections, and of requests that never came to their API. */
+struct conn_stats {
+    counter accepted, refused[CONNECTION_REFUSALS], closed[NET_CLOSE_REASONS];
+    counter refused_requests[REQUEST_REFUSALS];
 };
 
 struct reactor {
@@ -32,7 +72,8 @@ struct reactor {
     struct net_task end;
     struct net_timer grace;
     int64_t grace_ms;
-    struct api_stats stats[API_KEYS];
+    struct api_stats *stats; /* as many as the table of APIs has */
+    struct conn_stats conns;
 };
 
 struct connection {
@@ -50,7 +91,7 @@ int reactor_start(struct reactor *r, struct kerr *e);
 /* Says that a peer was wrong: to whoever reads the messages, so a few a minute and no more. */
 void reactor_complain(struct reactor *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* From any thread: a new socket. */
+/* From the accepting reactor, the first: a new socket. */
 void reactor_give(struct reactor *r, int fd, int listener, const char *address);
 /* Begins to end: every connection is drained for at most grace_ms, then closed. */
 void reactor_stop(struct reactor *r, int64_t grace_ms);

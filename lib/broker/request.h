@@ -4,7 +4,7 @@
  * The dispatcher makes it, takes its place in the connection's queue of answers, and hands it to
  * the API's handler, which owns it from then on: it ends with request_reply(), request_drop()
  * (nothing is answered) or request_kill() (the connection ends). All of them on the request's
- * reactor.
+ * reactor. A handler that answers with an error code says so in r->failed first: it is counted.
  */
 #ifndef KCORE_BROKER_REQUEST_H
 #define KCORE_BROKER_REQUEST_H
@@ -30,7 +30,8 @@ struct request {
     struct wire_reader body;
     struct net_frame frame; /* bytes of the body; kept by request_keep() */
     struct net_answer *answer;
-    mono_ns started;
+    mono_ns started, answered;              /* answered: 0 until then */
+    bool failed;                            /* its answer tells of an error, or there is none */
     void *waiting;                          /* what the handler has made of it, for gone() */
     void (*gone)(struct request *r);        /* request_watch() */
     struct request *next_watch, **watch_at; /* the connection's list of them */
@@ -49,6 +50,8 @@ void request_watch(struct request *r, void (*gone)(struct request *r));
 
 /* Appends the response header to b; the body follows. */
 void request_reply_begin(struct request *r, struct buf *b);
+/* The answer is complete: hands it to the connection. r->failed has been set before. */
+void request_send(struct request *r);
 /* rc: what the body's encoder returned. Sends b's bytes, or ends the connection when they could not
  * be made. Ends r. */
 void request_reply(struct request *r, struct buf *b, int rc);

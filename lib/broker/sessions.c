@@ -33,6 +33,7 @@ struct sessions {
     struct session *newest, *oldest;
     int64_t max;
     size_t parts; /* in all of them */
+    int64_t evicted;
 };
 
 struct sessions *sessions_new(int64_t max)
@@ -246,8 +247,10 @@ static struct session *make(struct sessions *t, bool by_id, mono_ns now)
     struct session *s;
     uint8_t key[4];
 
-    if (!has_room(t) && t->oldest && now.ns - t->oldest->used.ns >= SESSION_IDLE_MS * 1000000LL)
+    if (!has_room(t) && t->oldest && now.ns - t->oldest->used.ns >= SESSION_IDLE_MS * 1000000LL) {
         session_drop(t, t->oldest);
+        t->evicted++;
+    }
     s = has_room(t) ? calloc(1, sizeof *s) : NULL;
     if (!s)
         return NULL;
@@ -272,6 +275,13 @@ struct session *sessions_make(struct sessions *t, bool by_id, mono_ns now)
     if (!s)
         pthread_mutex_unlock(&t->mu);
     return s;
+}
+
+void sessions_stats(struct sessions *t, struct sessions_stats *out)
+{
+    pthread_mutex_lock(&t->mu);
+    *out = (struct sessions_stats){(int64_t)t->table.n, (int64_t)t->parts, t->evicted};
+    pthread_mutex_unlock(&t->mu);
 }
 
 /* ---- requests ---- */

@@ -30,6 +30,11 @@ void sessions_free(struct sessions *t);
 /* Those that there are stay, also when that is more than max. */
 void sessions_set_max(struct sessions *t, int64_t max);
 
+struct sessions_stats {
+    int64_t sessions, partitions, evicted;
+};
+void sessions_stats(struct sessions *t, struct sessions_stats *out);
+
 enum session_kind {
     SESSION_NONE,   /* a full request that wants none */
     SESSION_NEW,    /* a full one that wants one: sessions_make() when it is answered */

@@ -47,6 +47,7 @@ static int encode_created(struct round *d, struct buf *b)
     struct batch *t = (struct batch *)d;
 
     say_why(t);
+    d->r->failed = create_topics_response_has_error(&t->created);
     return create_topics_response_encode(&t->created, b, d->r->version);
 }
 
@@ -55,6 +56,7 @@ static int encode_deleted(struct round *d, struct buf *b)
     struct batch *t = (struct batch *)d;
 
     say_why(t);
+    d->r->failed = delete_topics_response_has_error(&t->deleted);
     return delete_topics_response_encode(&t->deleted, b, d->r->version);
 }
 

@@ -3,6 +3,7 @@
 #include "broker_support.h"
 
 #include "broker/dispatch.h"
+#include "broker/stats.h"
 #include "wire/alter_configs_request.h"
 #include "wire/alter_configs_response.h"
 #include "wire/create_partitions_request.h"
@@ -102,9 +103,18 @@ static int start(void **state)
     return 0;
 }
 
+/* Errors that were counted, by API, in all tests together. */
+static int64_t counted[128];
+
 static int stop(void **state)
 {
+    struct stats s;
+
     (void)state;
+    assert_true(stats_take(rig.broker, &s));
+    for (size_t i = 0; i < s.api_count; i++)
+        counted[s.apis[i].key] += s.apis[i].errors;
+    stats_free(&s);
     raw_close(&c);
     rig_stop(&rig);
     return 0;
@@ -457,6 +467,9 @@ static void every_api_is_asked_above(void **state)
     static const int16_t open[] = {API_API_VERSIONS, API_DESCRIBE_CLUSTER, API_DESCRIBE_LOG_DIRS};
 
     (void)state;
+    for (size_t i = 0; i < sizeof tested / sizeof tested[0]; i++)
+        if (counted[tested[i]] == 0)
+            fail_msg("an error of API %d is not counted", tested[i]);
     for (const struct api_entry *a = api_table; a->handle; a++) {
         bool known = false;
         for (size_t i = 0; i < sizeof tested / sizeof tested[0]; i++)
