@@ -8,7 +8,7 @@ void diag(const struct diag *d, enum diag_level level, const char *fmt, ...)
     char msg[2048];
     va_list ap;
 
-    if (!d || !d->sink || level > d->level)
+    if (!d || !d->sink || (int)level > d->level)
         return;
     va_start(ap, fmt);
     vsnprintf(msg, sizeof msg, fmt, ap);

@@ -13,7 +13,8 @@
 enum diag_level { DIAG_ERROR, DIAG_WARN, DIAG_INFO, DIAG_DEBUG };
 
 struct diag {
-    enum diag_level level; /* messages above it are dropped */
+    _Atomic int
+        level; /* an enum diag_level: messages above it are dropped; may change at any time */
     /* Gets each message whole, without a newline. NULL: silence. */
     void (*sink)(void *arg, enum diag_level level, const char *msg);
     void *arg;

@@ -1,7 +1,8 @@
 /*
  * AlterConfigs, which says all that a topic or a broker is to have, and IncrementalAlterConfigs
  * (KIP-339), which says what is to change. A resource is changed wholly or not at all, by one
- * catalog command; what a change to a list started from is checked by it again.
+ * catalog command (levels of loggers: at once); what a change to a list started from is checked by
+ * it again.
  */
 #include "broker/config_target.h"
 #include "broker/dispatch.h"
@@ -272,6 +273,48 @@ static int16_t check_all(struct work *w)
     return 0;
 }
 
+/* ---- loggers: of this process, and so of no catalog ---- */
+
+static int16_t check_logger(struct work *w, const struct change *c)
+{
+    int i = logger_find(c->name);
+
+    if (c->op != OP_SET && c->op != OP_REMOVE)
+        return refuse(w, KAFKA_INVALID_REQUEST, "%.*s: a level is set or removed", c->name);
+    if (i < 0)
+        return refuse(w, KAFKA_INVALID_CONFIG, "there is no logger '%.*s'", c->name);
+    if (c->op == OP_REMOVE)
+        return i == LOGGER_ROOT
+                   ? refuse(w, KAFKA_INVALID_REQUEST, "%.*s always has a level", c->name)
+                   : 0;
+    return logger_level(c->value) >= 0
+               ? 0
+               : refuse(w, KAFKA_INVALID_CONFIG,
+                        "'%.*s' is no level: ERROR, WARN, INFO and DEBUG are", c->value);
+}
+
+static int16_t alter_loggers(struct work *w)
+{
+    const struct altered *res = w->res;
+    struct broker *b = w->a->round.r->broker;
+    int16_t error = 0;
+
+    if (!w->a->incremental) {
+        w->res->message = slice_str("levels of loggers are changed one by one");
+        return KAFKA_INVALID_REQUEST;
+    }
+    if (res->change_count > 1)
+        qsort(res->changes, (size_t)res->change_count, sizeof *res->changes, by_name);
+    for (int32_t i = 0; !error && i < res->change_count; i++)
+        error = i > 0 && by_name(&res->changes[i], &res->changes[i - 1]) == 0
+                    ? refuse(w, KAFKA_INVALID_REQUEST, "%.*s is there twice", res->changes[i].name)
+                    : check_logger(w, &res->changes[i]);
+    for (int32_t i = 0; !error && !w->a->validate_only && i < res->change_count; i++)
+        loggers_set(&b->loggers, (enum logger)logger_find(res->changes[i].name),
+                    res->changes[i].op == OP_SET ? logger_level(res->changes[i].value) : -1);
+    return error;
+}
+
 static int16_t alter(struct alteration *a, const struct catalog_image *image, struct altered *res)
 {
     struct request *r = a->round.r;
@@ -284,8 +327,8 @@ static int16_t alter(struct alteration *a, const struct catalog_image *image, st
         return refuse(&w, KAFKA_INVALID_REQUEST, "the request names %.*s twice", res->name);
     error = config_target_find(r, image, res->type, res->name, OP_ALTER_CONFIGS, &w.target,
                                &res->message);
-    if (error)
-        return error;
+    if (error || w.target.loggers)
+        return error ? error : alter_loggers(&w);
     w.out = arena_array(&r->arena, (size_t)res->change_count, sizeof *w.out);
     if (!w.out)
         return KAFKA_UNKNOWN_SERVER_ERROR;

@@ -165,7 +165,7 @@ static int open_dirs(struct broker *b, struct kerr *e)
             .path = b->conf.dirs[i],
             .node_id = b->conf.node_id,
             .clock = b->clock,
-            .diag = b->diag,
+            .diag = &b->loggers.diag[LOGGER_LOG],
             .pool = b->flush_pool,
             .flush_linger_ns = FLUSH_LINGER_NS,
             .producer_expiry_ms = b->conf.producer_expiry_ms,
@@ -186,7 +186,7 @@ static int open_catalog(struct broker *b, struct kerr *e)
     struct catalog_conf c = {
         .dir = b->conf.metadata_dir ? b->conf.metadata_dir : b->conf.dirs[0],
         .cluster_id = b->cluster_id,
-        .diag = b->diag,
+        .diag = &b->loggers.diag[LOGGER_CATALOG],
         .failed = catalog_died,
         .arg = b,
     };
@@ -240,7 +240,8 @@ static int make_reactors(struct broker *b, struct kerr *e)
 static int open_listeners(struct broker *b, struct kerr *e)
 {
     for (int i = 0; i < b->conf.listener_count; i++) {
-        struct net_listener_conf c = {b->conf.listeners[i], b->diag, accepted, &b->doors[i]};
+        struct net_listener_conf c = {b->conf.listeners[i], &b->loggers.diag[LOGGER_NET], accepted,
+                                      &b->doors[i]};
         int rc = net_listener_new(&b->listeners[i], b->reactors[0]->loop, &c, e);
         if (rc < 0)
             return rc;
@@ -324,7 +325,8 @@ int broker_new(struct broker **out, struct broker_conf *conf, const struct broke
     broker_conf_init(conf);
     b->clock = env->clock ? env->clock : os_clock_real();
     b->started = os_wall(b->clock);
-    b->diag = env->diag;
+    loggers_init(&b->loggers, env->diag);
+    b->diag = &b->loggers.diag[LOGGER_BROKER];
     b->fatal_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     os_random(&b->proposer, sizeof b->proposer);
     pthread_mutex_init(&b->ids_mu, NULL);
@@ -491,6 +493,7 @@ int broker_free(struct broker *b, int64_t grace_ms, struct kerr *e)
     hash_free(&b->quiet);
     pthread_mutex_destroy(&b->stock_mu);
     close(b->fatal_fd);
+    loggers_free(&b->loggers);
     close(b->lap_fd);
     live_free(b);
     broker_conf_free(&b->conf);

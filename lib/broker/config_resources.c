@@ -10,12 +10,12 @@
 #include "wire/list_config_resources_response.h"
 
 /* Kafka's other types: none of theirs exist here. */
-enum { BROKER_LOGGERS = 8, CLIENT_METRICS = 16, GROUPS = 32 };
+enum { CLIENT_METRICS = 16, GROUPS = 32 };
 
 static bool known(int8_t type)
 {
     return type == CONFIG_RESOURCE_TOPIC || type == CONFIG_RESOURCE_BROKER ||
-           type == BROKER_LOGGERS || type == CLIENT_METRICS || type == GROUPS;
+           type == CONFIG_RESOURCE_LOGGERS || type == CLIENT_METRICS || type == GROUPS;
 }
 
 /* No type at all is every type. */
@@ -62,13 +62,15 @@ int handle_list_config_resources(struct request *r)
     image = catalog_image(r->broker->catalog);
     m.error_code = refusal(r, &q);
     m.config_resources.v =
-        arena_array(&r->arena, (size_t)image->topic_count + 1, sizeof *m.config_resources.v);
+        arena_array(&r->arena, (size_t)image->topic_count + 2, sizeof *m.config_resources.v);
     if (m.config_resources.v && m.error_code == 0 && r->version > 0) {
         for (int32_t i = 0; wanted(&q, CONFIG_RESOURCE_TOPIC) && i < image->topic_count; i++)
             if (authz_check(r, OP_DESCRIBE_CONFIGS, RES_TOPIC, image->topics[i]->name))
                 add(&m, CONFIG_RESOURCE_TOPIC, image->topics[i]->name);
         if (wanted(&q, CONFIG_RESOURCE_BROKER))
             add(&m, CONFIG_RESOURCE_BROKER, broker_name(r->broker, self));
+        if (wanted(&q, CONFIG_RESOURCE_LOGGERS))
+            add(&m, CONFIG_RESOURCE_LOGGERS, broker_name(r->broker, self));
     }
     r->failed = m.error_code != 0;
     request_reply_begin(r, &b);

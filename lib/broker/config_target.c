@@ -39,18 +39,30 @@ static int16_t find_broker(const struct request *r, struct slice name, enum oper
     return 0;
 }
 
+static int16_t find_loggers(const struct request *r, struct slice name, enum operation op,
+                            struct config_target *out, struct slice *message)
+{
+    if (name.n == 0)
+        return refuse(message, KAFKA_INVALID_REQUEST, "loggers are a broker's: give its number");
+    out->loggers = true;
+    return find_broker(r, name, op, out, message);
+}
+
 int16_t config_target_find(const struct request *r, const struct catalog_image *image, int8_t type,
                            struct slice name, enum operation op, struct config_target *out,
                            struct slice *message)
 {
-    *out = (struct config_target){NULL, slice_str("")};
+    *out = (struct config_target){.broker = slice_str("")};
     switch (type) {
     case CONFIG_RESOURCE_TOPIC:
         return find_topic(r, image, name, op, out, message);
     case CONFIG_RESOURCE_BROKER:
         return find_broker(r, name, op, out, message);
+    case CONFIG_RESOURCE_LOGGERS:
+        return find_loggers(r, name, op, out, message);
     default:
-        return refuse(message, KAFKA_INVALID_REQUEST,
-                      "only topics (2) and brokers (4) have configurations here");
+        return refuse(
+            message, KAFKA_INVALID_REQUEST,
+            "only topics (2), brokers (4) and their loggers (8) have configurations here");
     }
 }

@@ -1,5 +1,6 @@
 /*
- * config_target - what the config APIs are about: a topic, or this broker, or all brokers.
+ * config_target - what the config APIs are about: a topic, or this broker, or all brokers, or
+ * what this broker says of itself (its loggers).
  */
 #ifndef KCORE_BROKER_CONFIG_TARGET_H
 #define KCORE_BROKER_CONFIG_TARGET_H
@@ -7,9 +8,14 @@
 #include "broker/request.h"
 
 /* Kafka's ConfigResource.Type. */
-enum config_resource { CONFIG_RESOURCE_TOPIC = 2, CONFIG_RESOURCE_BROKER = 4 };
+enum config_resource {
+    CONFIG_RESOURCE_TOPIC = 2,
+    CONFIG_RESOURCE_BROKER = 4,
+    CONFIG_RESOURCE_LOGGERS = 8
+};
 
 struct config_target {
+    bool loggers;
     const struct catalog_topic *topic; /* NULL: brokers */
     struct slice broker; /* as the catalog names it: "" for all; lies in the request */
 };

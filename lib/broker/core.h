@@ -6,6 +6,7 @@
 
 #include "base/hash.h"
 #include "broker/broker.h"
+#include "broker/loggers.h"
 #include "broker/partition.h"
 #include "catalog/catalog.h"
 #include "log/logdir.h"
@@ -37,7 +38,8 @@ struct broker {
                                   there is good for as long as a reactor handles one event, or
                                   stock_mu is held */
     const struct os_clock *clock;
-    const struct diag *diag;
+    struct loggers loggers;
+    const struct diag *diag; /* kcore.broker's */
     wall_ms started;
     /* Each kind of waiting has threads of its own, so that none can take all of them: cold reads,
      * searches and chores; flushes; appends to logs that stall. */

@@ -131,6 +131,25 @@ static void add_configs(struct answer *a, const struct config_target *t, const a
     }
 }
 
+/* Kafka's ConfigSource of a logger's level, which has no type. */
+#define SOURCE_LOGGER 6
+
+static void add_loggers(struct answer *a, const asked *q, result *out)
+{
+    out->configs.v = arena_array(&a->r->arena, LOGGER_COUNT, sizeof *out->configs.v);
+    a->ok &= out->configs.v != NULL;
+    for (int i = 0; a->ok && i < LOGGER_COUNT; i++) {
+        config *c = &out->configs.v[out->configs.n];
+        if (!wanted(q, logger_name((enum logger)i)))
+            continue;
+        describe_configs_response_describe_configs_resource_result_init(c);
+        c->name = slice_str(logger_name((enum logger)i));
+        c->value = slice_str(loggers_level(&a->r->broker->loggers, (enum logger)i));
+        c->config_source = SOURCE_LOGGER;
+        out->configs.n++;
+    }
+}
+
 static void describe(struct answer *a, const asked *q, result *out)
 {
     struct config_target t;
@@ -140,7 +159,9 @@ static void describe(struct answer *a, const asked *q, result *out)
     out->resource_name = q->resource_name;
     out->error_code = config_target_find(a->r, a->image, q->resource_type, q->resource_name,
                                          OP_DESCRIBE_CONFIGS, &t, &out->error_message);
-    if (out->error_code == 0)
+    if (out->error_code == 0 && t.loggers)
+        add_loggers(a, q, out);
+    else if (out->error_code == 0)
         add_configs(a, &t, q, out);
 }
 

@@ -71,7 +71,7 @@ int scrape_open(struct scrape **out, struct broker *b, struct kerr *e)
 {
     struct scrape *s = calloc(1, sizeof *s);
     struct net_http_conf c = {.addr = b->conf.metrics,
-                              .diag = b->diag,
+                              .diag = &b->loggers.diag[LOGGER_NET],
                               .path = "/metrics",
                               .content_type = METRICS_CONTENT_TYPE,
                               .asked = asked,

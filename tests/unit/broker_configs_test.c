@@ -557,7 +557,7 @@ static void what_cannot_be_changed(void **state)
     assert_int_equal(one(BROKER, "1", "ssl.truststore.location", SET, "/etc/passwd"),
                      KAFKA_INVALID_REQUEST);
     assert_int_equal(one(BROKER, "", "nope", SET, "5"), KAFKA_INVALID_CONFIG);
-    assert_int_equal(one(8, "1", "x", SET, "INFO"), KAFKA_INVALID_REQUEST);
+    assert_int_equal(one(16, "1", "x", SET, "INFO"), KAFKA_INVALID_REQUEST);
 }
 
 /* ---- ListConfigResources ---- */
@@ -590,11 +590,13 @@ static void resources_are_listed(void **state)
     raw_create(&c, "a", 1, NULL);
     assert_int_equal(list(0, NULL, 0).config_resources.n, 0); /* of client metrics */
     m = list(1, NULL, 0);
-    assert_int_equal(m.config_resources.n, 3);
+    assert_int_equal(m.config_resources.n, 4);
     assert_true(slice_eq_str(m.config_resources.v[0].resource_name, "a"));
     assert_int_equal(m.config_resources.v[0].resource_type, TOPIC);
     assert_true(slice_eq_str(m.config_resources.v[2].resource_name, "1"));
     assert_int_equal(m.config_resources.v[2].resource_type, BROKER);
+    assert_true(slice_eq_str(m.config_resources.v[3].resource_name, "1"));
+    assert_int_equal(m.config_resources.v[3].resource_type, 8); /* its loggers */
     assert_int_equal(list(1, topics, 1).config_resources.n, 2);
     assert_int_equal(list(1, metrics_and_broker, 2).config_resources.n, 1);
     assert_int_equal(list(1, bad, 2).error_code, KAFKA_UNSUPPORTED_VERSION);
