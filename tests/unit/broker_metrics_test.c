@@ -169,6 +169,7 @@ static struct {
     pthread_mutex_t mu;
     pthread_cond_t change;
     bool held;
+    int waiting;
 } flush = {.mu = PTHREAD_MUTEX_INITIALIZER, .change = PTHREAD_COND_INITIALIZER};
 
 static int hold_flush(void *arg, enum os_op op, int fd, const char *name, size_t *len)
@@ -180,8 +181,11 @@ static int hold_flush(void *arg, enum os_op op, int fd, const char *name, size_t
     if (op != OS_SYNC)
         return 0;
     pthread_mutex_lock(&flush.mu);
+    flush.waiting++;
+    pthread_cond_broadcast(&flush.change);
     while (flush.held)
         pthread_cond_wait(&flush.change, &flush.mu);
+    flush.waiting--;
     pthread_mutex_unlock(&flush.mu);
     return 0;
 }
@@ -191,6 +195,14 @@ static void set_held(bool on)
     pthread_mutex_lock(&flush.mu);
     flush.held = on;
     pthread_cond_broadcast(&flush.change);
+    pthread_mutex_unlock(&flush.mu);
+}
+
+static void wait_until_held(void)
+{
+    pthread_mutex_lock(&flush.mu);
+    while (flush.waiting == 0)
+        pthread_cond_wait(&flush.change, &flush.mu);
     pthread_mutex_unlock(&flush.mu);
 }
 
@@ -234,6 +246,7 @@ static void write_and_read(const struct rig *r, struct raw *c, struct raw *other
     wait_for_parked_fetch(r);
     set_held(true);
     write_some(c, id, 8);
+    wait_until_held(); /* the reader is in a hurry */
     look(r);
     set_held(false);
     raw_receive_fetch(other, 4, 1, &out);
@@ -277,6 +290,7 @@ static void every_metric_moves(void **state)
                                          "max.connections", "3", NULL};
     static const char *const after[] = {"queued.max.request.bytes", "1000000", NULL};
     struct fetch_ask none = {.topic = "none"};
+    struct fetch_ask stable = {.topic = "t", .max_wait = 30000, .min_bytes = 1};
     struct raw c, other;
     struct rig rig;
     struct uuid id;
@@ -287,6 +301,7 @@ static void every_metric_moves(void **state)
     raw_open(&c, &rig);
     id = raw_create(&c, "t", 1, NULL);
     write_some(&c, id, 7); /* the first append makes files, and syncs them where it is */
+    assert_int_equal(raw_fetch(&c, 4, &stable).error, 0);
     begin_looking(&rig);
     raw_open(&other, &rig);
     write_and_read(&rig, &c, &other, id);
