@@ -81,9 +81,9 @@ assert apis["Produce"][-1][1] > 0
 @test "without the setting nobody listens; with it, on this machine unless it says otherwise" {
 	start_broker
 	listening() { ss -Hltnp | grep "pid=$BROKER_PID," | awk '{ print $4 }' | grep -v ":$(cat port)$"; }
-	! grep -q metrics broker.err
+	run ! grep metrics broker.err
 	[ -z "$(listening)" ]
-	! grep -q libevent_extra "/proc/$BROKER_PID/maps"
+	run ! grep libevent_extra "/proc/$BROKER_PID/maps"
 	stop_broker
 	: >broker.err
 	start_broker -X metrics.listener=:0

@@ -252,6 +252,38 @@ static void a_client_goes(void **state)
     settle(before);
 }
 
+static int ready_count;
+
+static void ready(struct net_watch *w, bool readable, bool writable)
+{
+    assert_true(readable && !writable);
+    net_watch_clear(w);
+    ready_count++;
+}
+
+/* Whose socket gets the number of one that evhttp has done with hears of its events. */
+static void numbers_are_used_again(void **state)
+{
+    int64_t left = DEADLINE_MS;
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct net_watch w[2] = {{.ready = ready}, {.ready = ready}};
+        int fd[2];
+        ask("GET /page HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+        ready_count = 0;
+        for (int k = 0; k < 2; k++) {
+            assert_int_equal(net_watch_set(&w[k], loop, fd[k], true, false), 0);
+            say(fd[1 - k], "x");
+        }
+        while (ready_count < 2)
+            turn(&left);
+        close(fd[0]);
+        close(fd[1]);
+    }
+}
+
 static void without_a_page_it_says_so(void **state)
 {
     int fd = connect_to(net_http_addr(http));
@@ -289,6 +321,7 @@ int main(void)
         WITH_SERVER(connections_are_capped),
         WITH_SERVER(slow_ones_are_cut),
         WITH_SERVER(a_client_goes),
+        WITH_SERVER(numbers_are_used_again),
         WITH_SERVER(without_a_page_it_says_so),
         WITH_SERVER(an_address_in_use),
     };
