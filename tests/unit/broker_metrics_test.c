@@ -443,6 +443,24 @@ static void connections_end_for_a_reason(void **state)
     rig_stop(&rig);
 }
 
+static void a_peer_over_its_limit_is_counted(void **state)
+{
+    static const char *const one_each[] = {"max.connections.per.ip", "1", NULL};
+    struct rig rig;
+    struct raw c, more;
+
+    (void)state;
+    rig_start(&rig, one_each);
+    raw_open(&c, &rig);
+    WAIT_FOR(&rig, accepted, 1);
+    raw_open(&more, &rig);
+    assert_true(raw_closed(&more));
+    WAIT_FOR(&rig, refused[CONNECTION_PEER_LIMIT], 1);
+    raw_close(&more);
+    raw_close(&c);
+    rig_stop(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -450,6 +468,7 @@ int main(void)
         cmocka_unit_test(bytes_are_the_kernels),
         cmocka_unit_test(time_is_how_long_it_took),
         cmocka_unit_test(connections_end_for_a_reason),
+        cmocka_unit_test(a_peer_over_its_limit_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
