@@ -123,10 +123,12 @@ writes() { # CLIENT
 		[ -z "$(asked "$1" times)" ] || echo "times $1.times times $TIMES"
 		[ -z "$things" ] || echo "admin $1.admin admin.$1 $things"
 		[ -z "$(asked "$1" trim)" ] || echo "trim $1.trim trim.$1 4"
+		[ -z "$(asked "$1" anew)" ] || echo "anew $1.anew anew.$1"
 	} | tell "$1"
 	for codec in $codecs; do stored "$1" "$kind" "$codec"; done
 	[ -z "$(asked "$1" times)" ] || diff times.expected "$1.times"
 	[ -z "$things" ] || for t in $things; do sed -n "s/^$t //p" admin.expected; done | diff - "$1.admin"
+	[ -z "$(asked "$1" anew)" ] || printf '%s\n' '0 first' '1 second' '0 third' '1 fourth' | diff - "$1.anew"
 	if [ -n "$(asked "$1" trim)" ]; then
 		printf '%s\n' 'low 4' 'start 4' 'end 10' | diff - "$1.trim"
 		[ "$(kcons -q -e "trim.$1" | paste -sd' ')" = '5 6 7 8 9 10' ]

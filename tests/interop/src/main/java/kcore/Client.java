@@ -59,6 +59,7 @@ public final class Client {
                     case "read" -> write(w[1], c.read(Arrays.asList(w).subList(2, w.length)));
                     case "times" -> write(w[1], c.times(w[2], Arrays.asList(w).subList(3, w.length)));
                     case "admin" -> write(w[1], c.admin(w[2], Arrays.asList(w).subList(3, w.length)));
+                    case "anew" -> write(w[1], c.anew(w[2]));
                     case "trim" -> write(w[1], c.trim(w[2], Long.parseLong(w[3])));
                     default -> throw new IllegalArgumentException(w[0]);
                 }
@@ -202,6 +203,31 @@ public final class Client {
                     }
                     default -> throw new IllegalArgumentException(thing);
                 }
+        }
+        return out;
+    }
+
+    /** A topic is deleted and made again while a producer and a consumer are open. */
+    private List<String> anew(String topic) throws Exception {
+        List<String> out = new ArrayList<>();
+        TopicPartition tp = new TopicPartition(topic, 0);
+        var topics = List.of(new NewTopic(topic, 1, (short) 1));
+        try (Admin a = Admin.create(Map.of("bootstrap.servers", bootstrap));
+                var p = Records.producer(bootstrap, Map.of());
+                var c = Records.consumer(bootstrap, Map.of("auto.offset.reset", "earliest", "max.poll.records", 1))) {
+            a.createTopics(topics).all().get();
+            c.assign(List.of(tp));
+            c.seekToBeginning(List.of(tp));
+            for (String value : List.of("first", "second", "third", "fourth")) {
+                if (value.equals("third")) {
+                    a.deleteTopics(List.of(topic)).all().get();
+                    a.createTopics(topics).all().get();
+                }
+                p.send(new ProducerRecord<>(topic, 0, null, Records.utf8(value))).get();
+                int before = out.size();
+                for (long end = System.nanoTime() + 30_000_000_000L; out.size() == before && System.nanoTime() < end;)
+                    c.poll(Duration.ofMillis(200)).forEach(r -> out.add(r.offset() + " " + new String(r.value(), StandardCharsets.UTF_8)));
+            }
         }
         return out;
     }
