@@ -141,6 +141,10 @@ hup() {
 		for more in ({'WATCHDOG_PID': '1'}, {'WATCHDOG_USEC': '0'}):
 		    p = subprocess.Popen([sys.argv[1], '-q', '-d', 'data', '-l', '127.0.0.1:0'], env=dict(env, **more))
 		    assert next().startswith('READY=1')
+		    s.settimeout(0.5)
+		    try: raise AssertionError(next())
+		    except TimeoutError: pass
+		    s.settimeout(30)
 		    p.terminate()
 		    assert next() == 'STOPPING=1'
 		    assert p.wait(30) == 0

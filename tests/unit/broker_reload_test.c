@@ -49,11 +49,14 @@ static const struct diag to_test = {DIAG_INFO, on_message, NULL};
 
 static void assert_said(const char *text)
 {
+    struct buf was;
+
     pthread_mutex_lock(&said_mu);
-    if (strcmp(said.n ? buf_cstr(&said) : "", text) != 0)
-        fail_msg("said:\n%s\nnot:\n%s", said.n ? buf_cstr(&said) : "", text);
-    buf_clear(&said);
+    was = said;
+    said = (struct buf){0};
     pthread_mutex_unlock(&said_mu);
+    assert_string_equal(was.n ? buf_cstr(&was) : "", text);
+    buf_free(&was);
 }
 
 /* ---- the broker ---- */
