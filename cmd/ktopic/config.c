@@ -294,6 +294,17 @@ static void tell(struct ktopic *k, struct writer *w, const struct config_subject
     writer_row(w);
 }
 
+/* Whether a configuration acts may hang on its value, so the broker is asked again. */
+static void say_idle(struct ktopic *k, const struct config_subject *of,
+                     const struct admin_config *pairs, size_t n)
+{
+    struct admin_settings now = {0};
+
+    if (config_known(k, of, &now, NULL) == 0)
+        config_say_idle(k, &now, pairs, n);
+    admin_settings_free(&now);
+}
+
 static int alter(struct ktopic *k, const struct config_subject *of,
                  const struct admin_config *pairs, size_t n)
 {
@@ -312,7 +323,7 @@ static int alter(struct ktopic *k, const struct config_subject *of,
     for (size_t i = 0; rc == 0 && i < n; i++)
         tell(k, w, of, &pairs[i]);
     if (rc == 0)
-        config_say_idle(k, &known, pairs, n);
+        say_idle(k, of, pairs, n);
     admin_settings_free(&known);
     return ktopic_written(w, rc, &e);
 }

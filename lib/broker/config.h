@@ -41,6 +41,7 @@ struct config_key {
     const char *value;   /* the default; NULL: none */
     double min, max;     /* of numbers; both 0: whatever the type holds */
     const char *choices; /* "a|b": of strings, and of each item of a list */
+    const char *idle;    /* a list's item that is kept and does not act yet, or NULL */
     unsigned flags;
     /* What a value, which has been checked, means for a log; NULL where it means nothing there. */
     void (*apply)(struct plog_conf *c, struct slice value);

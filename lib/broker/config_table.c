@@ -147,11 +147,12 @@ const struct config_key config_keys[] = {
      .type = CONFIG_LIST,
      .value = "delete",
      .choices = "compact|delete",
+     .idle = "compact",
      .flags = CONFIG_ACTS,
      .apply = cleanup,
-     .doc = "What becomes of old records: delete (retention.*), compact, or both. Compaction does "
-            "not run yet: such a topic keeps all its records, every record needs a key, and where "
-            "it is only that, nobody may delete records by hand."},
+     .doc = "What becomes of old records: delete (retention.*), compact, or both. Where it has "
+            "compact every record needs a key; where it is only that, nobody may delete records by "
+            "hand, and all are kept."},
     {.topic = "compression.gzip.level",
      .broker = "compression.gzip.level",
      .type = CONFIG_INT,

@@ -21,19 +21,21 @@ struct answer {
     bool ok;
 };
 
-static struct slice documentation(struct answer *a, const struct config_key *k)
+static struct slice documentation(struct answer *a, const struct config_key *k, struct slice value)
 {
-    struct slice *doc = &a->docs[k - config_keys];
+    bool idle_item = k->idle && config_list_has(value, k->idle);
+    struct slice once = {NULL, 0}, *doc = idle_item ? &once : &a->docs[k - config_keys];
     char text[512];
 
     if (!a->documentation)
         return (struct slice){NULL, 0};
     if (!k->doc)
         return slice_str("Known to Apache Kafka; " WIRE_CONFIG_IDLE);
-    if (broker_conf_acts(k))
+    if (broker_conf_acts(k) && !idle_item)
         return slice_str(k->doc);
     if (!doc->p) {
-        snprintf(text, sizeof text, "%s Kept, but " WIRE_CONFIG_IDLE, k->doc);
+        snprintf(text, sizeof text, "%s %s%s, but " WIRE_CONFIG_IDLE, k->doc,
+                 idle_item ? k->idle : "Kept", idle_item ? " itself is kept" : "");
         *doc = arena_dup(&a->r->arena, slice_str(text), &a->ok);
     }
     return *doc;
@@ -68,7 +70,7 @@ static void add_config(struct answer *a, const struct config_target *t, const st
     out->read_only = !t->topic && !config_is_dynamic(k);
     out->is_sensitive = sensitive;
     out->config_type = (int8_t)k->type;
-    out->documentation = documentation(a, k);
+    out->documentation = documentation(a, k, out->value);
     if (a->synonyms)
         add_synonyms(a, v, setting_values(a->r->broker, a->image, t->topic, k, v), sensitive, out);
 }
@@ -87,7 +89,7 @@ static bool add_default(struct answer *a, const struct config_key *k, config *ou
     out->value = s.value;
     out->config_source = s.source;
     out->config_type = (int8_t)k->type;
-    out->documentation = documentation(a, k);
+    out->documentation = documentation(a, k, s.value);
     if (a->synonyms)
         add_synonyms(a, &s, 1, false, out);
     return true;

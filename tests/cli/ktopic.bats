@@ -154,6 +154,10 @@ value() { ktopic config get -q "$@" | awk '{print $2, $3}'; }
 	refused 0 'it has no effect there$' ktopic config set t 'leader.replication.throttled.replicas=0:1'
 	[ -z "$(ktopic config set t -q 'leader.replication.throttled.replicas=0:1' 2>&1)" ]
 	[ -z "$(ktopic config set t segment.bytes=2097152 2>&1)" ]
+	# where that hangs on the value
+	refused 0 '^ktopic: cleanup.policy: the broker keeps this, but it has no effect there$' ktopic config set t cleanup.policy=delete,compact
+	ktopic describe t | grep -qxF '  cleanup.policy=delete,compact (topic, no effect)'
+	[ -z "$(ktopic config set t cleanup.policy=delete 2>&1)" ]
 	[ -z "$(ktopic config unset t leader.replication.throttled.replicas 2>&1)" ]
 }
 
