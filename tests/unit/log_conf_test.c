@@ -20,7 +20,7 @@
 enum { SECOND = 1000 };
 
 static struct env v;
-static int64_t clock_ns;
+static _Atomic int64_t clock_ns;
 
 static wall_ms wall(void *arg)
 {
@@ -50,8 +50,8 @@ static int start(void **state)
 static int stop(void **state)
 {
     (void)state;
+    env_free(&v); /* no thread is at it after this */
     os_hook_set(NULL, NULL);
-    env_free(&v);
     return 0;
 }
 

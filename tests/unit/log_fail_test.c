@@ -76,7 +76,7 @@ static void files_fail(int at, int count, int error, bool is_short)
 /* ---- the log, and what is known of it ---- */
 
 static struct env v;
-static int64_t clock_ns;
+static _Atomic int64_t clock_ns;
 static bool damaged_once;
 
 static struct known {
