@@ -368,6 +368,11 @@ int fdatasync(int fd)
     return do_sync("fdatasync", fd);
 }
 
+int syncfs(int fd)
+{
+    return lie ? 0 : do_sync("syncfs", fd); /* it is about every file */
+}
+
 /* ---- room --------------------------------------------------------------------------------------
  */
 

@@ -200,16 +200,17 @@ public final class Answers {
         equal(all.remaining(), 0);
         equal(ByteBuffer.wrap(bytes(r.data(), h.apiVersion())), body);
         answers++;
-        Set<Errors> errors = r.errorCounts().keySet();
-        if (errors.isEmpty() || errors.contains(Errors.NONE))
-            given.computeIfAbsent(h.apiKey(), k -> new TreeSet<>()).add(h.apiVersion());
-        if (errors.stream().anyMatch(e -> e != Errors.NONE))
-            refused.computeIfAbsent(h.apiKey(), k -> new TreeSet<>()).add(h.apiVersion());
         return r;
     }
 
     private AbstractResponse ask(ApiKeys key, int version, ApiMessage q) throws IOException {
-        return receive(send(key, (short) version, bytes(q, (short) version)));
+        AbstractResponse r = receive(send(key, (short) version, bytes(q, (short) version)));
+        Set<Errors> errors = r.errorCounts().keySet(); // which it cannot count where a resource is named twice: not of random ones
+        if (errors.isEmpty() || errors.contains(Errors.NONE))
+            given.computeIfAbsent(key, k -> new TreeSet<>()).add((short) version);
+        if (errors.stream().anyMatch(e -> e != Errors.NONE))
+            refused.computeIfAbsent(key, k -> new TreeSet<>()).add((short) version);
+        return r;
     }
 
     /** The answer, and that its errors are these and no others. */
